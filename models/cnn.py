@@ -1,0 +1,151 @@
+"""A convolutional network: blocks of convolution, normalisation and activation, halved by pooling."""
+
+from itertools import pairwise
+from typing import Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import nn
+
+from trivium.models.layers import (
+    Activation,
+    Initialization,
+    Normalization,
+    Residual,
+    activation_layer,
+    channel_norm,
+    dropout_layer,
+    feature_norm,
+    initialize,
+    initialize_head,
+)
+from trivium.platform.settings import ComponentSettings, Many
+
+
+class CnnSettings(ComponentSettings):
+    """Settings of `cnn`."""
+
+    channels: Many[int] = Field((32, 64), min_length=1)
+    """Channels of each block, first to last; each block halves height and width."""
+    convolutions: int = Field(1, ge=1, le=8)
+    """Convolutions in each block."""
+    kernel_size: int = Field(3, ge=1)
+    """Height and width of every convolution, an odd number, so that it keeps the image's size."""
+    pooling: Literal["max", "average", "stride"] = "max"
+    """How a block halves: by pooling at its end, or by a stride of 2 in its first convolution."""
+    summary: Literal["flatten", "mean"] = "flatten"
+    """What the hidden layers see: every place of the last block, or each channel's mean."""
+    hidden: Many[int] = (128,)
+    """Width of each hidden layer between the blocks and the output; may be empty."""
+    activation: Activation = "relu"
+    """The function after each convolution and each hidden layer."""
+    normalization: Normalization = "batch"
+    """Normalise before each activation: over the batch, or over each image."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Probability with which an input of a hidden layer or of the output is zeroed in training."""
+    residual: bool = False
+    """Add each block's input, brought to its shape by a 1 x 1 convolution, to its output."""
+    initialization: Initialization = "he"
+    """How weights are drawn: he for relu and its relatives, xavier or orthogonal for tanh."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for name, widths in (("channels", self.channels), ("hidden", self.hidden)):
+            if any(width < 1 for width in widths):
+                raise ValueError(f"{name}: each must be at least 1, got {list(widths)}")
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd (3, 5, ...), got {self.kernel_size}")
+        return self
+
+
+class Cnn(nn.Module):
+    """`head(features(images))`; images are [C, H, W] of any size that the blocks can halve.
+
+    Raises:
+        ValueError: the inputs are not images, or are too small for the number of blocks.
+    """
+
+    def __init__(
+        self,
+        settings: CnnSettings,
+        input_shape: tuple[int, ...],
+        output_size: int,
+        target_mean: float = 0.0,
+    ) -> None:
+        super().__init__()
+        height, width = _reduced(settings, input_shape)
+        channels = (input_shape[0], *settings.channels)
+        places = height * width if settings.summary == "flatten" else 1
+        widths = (channels[-1] * places, *settings.hidden)
+        self.features = nn.Sequential(
+            *(_block(settings, a, b) for a, b in pairwise(channels)),
+            *([nn.AdaptiveAvgPool2d(1)] if settings.summary == "mean" else []),
+            nn.Flatten(),
+            *dropout_layer(settings.dropout),
+            *(_hidden(settings, a, b) for a, b in pairwise(widths)),
+        )
+        self.head = nn.Linear(widths[-1], output_size)
+        initialize(self.features, settings.initialization, settings.activation)
+        initialize_head(self.head, bias=target_mean)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images [B, C, H, W] to outputs [B, output_size]."""
+        outputs: torch.Tensor = self.head(self.features(images))
+        return outputs
+
+
+def _reduced(settings: CnnSettings, input_shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width after the last block."""
+    if len(input_shape) != 3:
+        raise ValueError(
+            f"cnn needs images [C, H, W]; this data has inputs of shape {list(input_shape)}: use mlp"
+        )
+    blocks = len(settings.channels)
+    _, height, width = input_shape
+    for _ in settings.channels:
+        # A stride rounds up (padded), pooling rounds down.
+        odd = 1 if settings.pooling == "stride" else 0
+        height, width = (height + odd) // 2, (width + odd) // 2
+    if min(height, width) < 1:
+        fitting = min(input_shape[1:]).bit_length() - 1
+        raise ValueError(
+            f"cnn halves the image in each of its {blocks} blocks, and nothing is left of images "
+            f"of {input_shape[1]} x {input_shape[2]}: give channels at most {fitting} values"
+        )
+    return height, width
+
+
+def _block(settings: CnnSettings, size: int, channels: int) -> nn.Module:
+    """Convolutions [B, size, H, W] -> [B, channels, H, W], then half of H and W."""
+    strided = settings.pooling == "stride"
+    layers: list[nn.Module] = []
+    for index in range(settings.convolutions):
+        layers += [
+            nn.Conv2d(
+                size if index == 0 else channels,
+                channels,
+                settings.kernel_size,
+                stride=2 if strided and index == 0 else 1,
+                padding=settings.kernel_size // 2,
+                # A bias right before a normalisation, which has its own, would have no effect.
+                bias=settings.normalization == "none",
+            ),
+            *channel_norm(settings.normalization, channels),
+            activation_layer(settings.activation),
+        ]
+    block: nn.Module = nn.Sequential(*layers)
+    if settings.residual:
+        block = Residual(block, nn.Conv2d(size, channels, 1, stride=2 if strided else 1))
+    if strided:
+        return block
+    pool = nn.MaxPool2d(2) if settings.pooling == "max" else nn.AvgPool2d(2)
+    return nn.Sequential(block, pool)
+
+
+def _hidden(settings: CnnSettings, size: int, width: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(size, width, bias=settings.normalization == "none"),
+        *feature_norm(settings.normalization, width),
+        activation_layer(settings.activation),
+        *dropout_layer(settings.dropout),
+    )

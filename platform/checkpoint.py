@@ -1,0 +1,110 @@
+"""Checkpoints that a kill at any moment cannot spoil.
+
+A checkpoint is a folder with any files and a `manifest.json` that lists their sizes and digests.
+It is written under a temporary name and renamed; the one before it is kept until then. Reading
+takes the newest one that its manifest proves whole.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trivium.platform.errors import RunFailed
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that was proven whole."""
+
+    path: Path
+    step: int
+
+
+def write_checkpoint(folder: Path, name: str, step: int, fill: Callable[[Path], None]) -> None:
+    """Write checkpoint `name` under `folder`; `fill(path)` puts its files into `path`.
+
+    Raises:
+        RunFailed: the disk is full or refuses to write; the checkpoint before is intact.
+    """
+    new, current, old = (folder / n for n in (f".{name}.new", name, f".{name}.old"))
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        fill(new)
+        _write_manifest(new, step)
+        shutil.rmtree(old, ignore_errors=True)
+        if current.exists():
+            current.rename(old)
+        new.rename(current)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(new, ignore_errors=True)
+        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        raise RunFailed(
+            f"checkpoint {current} could not be written: {reason}. The checkpoint before it is "
+            f"intact: make room and resume the run."
+        ) from error
+
+
+def read_checkpoint(folder: Path, name: str) -> Checkpoint | None:
+    """The newest whole checkpoint `name` under `folder`, or None.
+
+    A torn one (killed while writing, cut short by a full disk) is passed over.
+    """
+    found = [_prove(folder / n) for n in (name, f".{name}.new", f".{name}.old")]
+    whole = [c for c in found if c is not None]
+    return max(whole, key=lambda c: c.step) if whole else None
+
+
+def copy_checkpoint(folder: Path, source: str, target: str) -> None:
+    """Make checkpoint `target` equal to `source` (hard links where the file system has them)."""
+    checkpoint = read_checkpoint(folder, source)
+    if checkpoint is None:
+        return
+    origin = checkpoint.path
+
+    def fill(path: Path) -> None:
+        for file in origin.iterdir():
+            if file.name != MANIFEST:
+                _link_or_copy(file, path / file.name)
+
+    write_checkpoint(folder, target, checkpoint.step, fill)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _write_manifest(path: Path, step: int) -> None:
+    files = {f.name: [f.stat().st_size, _digest(f)] for f in sorted(path.iterdir())}
+    with (path / MANIFEST).open("w", encoding="utf-8") as stream:
+        json.dump({"step": step, "files": files}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _prove(path: Path) -> Checkpoint | None:
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        for name, (size, digest) in manifest["files"].items():
+            file = path / name
+            if file.stat().st_size != size or _digest(file) != digest:
+                return None
+        return Checkpoint(path, int(manifest["step"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -1,0 +1,45 @@
+"""Ctrl-C once: finish the step, save, report. Twice: stop now. SIGTERM counts as the first."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from trivium.platform.errors import TriviumError
+
+
+class Interrupted(TriviumError):
+    """The run stopped because it was asked to, after saving its state."""
+
+    exit_code = 130  # the shell's number for "ended by Ctrl-C"
+
+
+class Stop:
+    """Whether somebody asked to stop; looked at between steps."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def __bool__(self) -> bool:
+        return self.requested
+
+
+@contextmanager
+def listening(on_first: Callable[[], None]) -> Iterator[Stop]:
+    """Within, the first SIGINT or SIGTERM sets the flag; the next one ends the process at once."""
+    stop = Stop()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.requested:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        stop.requested = True
+        on_first()
+
+    before = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,275 @@
+"""The job: one checked, frozen object from one YAML file.
+
+The sections that every job has are here; an algorithm's job type adds its own (a data set or an
+environment, a model), so the floor knows no room. `read_job` reports every mistake at once, each
+with its line.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, PrivateAttr, field_validator
+
+from trivium.platform.errors import Mistake, UserError
+from trivium.platform.registry import find, load_text
+from trivium.platform.settings import Settings, dump, validate
+
+if TYPE_CHECKING:
+    from ruamel.yaml.comments import CommentedMap
+
+ALGORITHMS = "trivium.trainers.registry:ALGORITHMS"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Resources(Settings):
+    """What the job may use, on one machine or on a cluster."""
+
+    num_workers: int = Field(1, ge=1, le=10_000)
+    """Data-parallel training workers; one runs in this process, without a cluster."""
+    cpus_per_worker: float | None = Field(None, gt=0)
+    """CPUs that each worker reserves; None shares the machine's cores evenly."""
+    gpus_per_worker: float | Literal["auto"] = "auto"
+    """GPUs that each worker reserves; auto is 1 when the machine has a GPU, else 0."""
+    num_env_runners: int = Field(0, ge=0, le=10_000)
+    """Ray actors that step environments; 0 steps them in this process."""
+    num_learners: int = Field(0, ge=0, le=1_000)
+    """Ray actors that average gradients over shares of a batch; 0 learns in this process."""
+
+
+class Tracking(Settings):
+    """Where a run is logged besides its own folder."""
+
+    mlflow: str | None = None
+    """MLflow tracking URI such as sqlite:///mlflow.db; None reads MLFLOW_TRACKING_URI."""
+    experiment: str | None = None
+    """MLflow experiment; None is the job's name."""
+
+
+class Job(Settings):
+    """The sections that every job has."""
+
+    name: str
+    """Name of the runs it makes; the file's name when it is left out."""
+    resources: Resources = Resources()
+    tracking: Tracking = Tracking()
+    seed: int = Field(0, ge=0, lt=2**31)
+    """Seed of everything random but the split, which has its own."""
+    seeds: int = Field(1, ge=1, le=1000)
+    """Train this many times with seed, seed + 1, ... and report the mean and its interval."""
+    _base: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_a_folder_name(cls, name: str) -> str:
+        if not NAME.fullmatch(name):
+            raise ValueError(
+                f"must be letters, digits, '.', '_' or '-' (at most 64), "
+                f"since it names a folder; got {name!r}"
+            )
+        return name
+
+    @property
+    def base(self) -> Path:
+        """Folder of the job file: relative paths are looked for here too."""
+        return self._base
+
+
+@dataclass(frozen=True)
+class JobFile:
+    """A job as it was written: its data, and where each setting stands."""
+
+    path: Path
+    data: "CommentedMap"
+    overrides: tuple[str, ...] = ()
+
+    def place(self, mistake: Mistake) -> str:
+        """`job.yaml:14: algorithm.lr: ...`, or the override that made the mistake."""
+        for override in self.overrides:
+            if override.split("=")[0] == mistake.path:
+                return f"--set {override}: {mistake}"
+        return f"{self.path}:{_line(self.data, mistake)}: {mistake}"
+
+    def locate(self, error: UserError) -> UserError:
+        """The same mistakes, in the order of the file and each with its line."""
+        ordered = sorted(error.mistakes, key=lambda m: _line(self.data, m))
+        return UserError(*(self.place(m) for m in ordered))
+
+
+def open_job(path: Path, overrides: Sequence[str] = ()) -> JobFile:
+    """The job file at `path` with `--set path=value` overrides applied.
+
+    Raises:
+        UserError: no such file, not YAML (with the line), or an override that fits nowhere.
+    """
+    if not path.is_file():
+        here = sorted(str(p) for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        hint = f" (job files there: {', '.join(here)})" if here else ""
+        raise UserError(f"no job file {path}{hint}")
+    data = _load_yaml(_read_text(path), path)
+    for override in overrides:
+        _set(data, override)
+    return JobFile(path, data, tuple(overrides))
+
+
+def read_job(file: JobFile) -> Job:
+    """The checked job of `file`.
+
+    Raises:
+        UserError: every mistake in the file, each with file and line.
+    """
+    try:
+        job = check_job(file.data, default_name=file.path.stem)
+    except UserError as error:
+        raise file.locate(error) from None
+    job._base = file.path.resolve().parent
+    return job
+
+
+def check_job(data: Mapping[str, Any], default_name: str = "job") -> Job:
+    """`data` as the job type of the algorithm that it names."""
+    if not data:
+        raise UserError("the file is empty; a job names a dataset or env, a model and an algorithm")
+    plain: dict[str, Any] = {"name": default_name} | dict(data)
+    return validate(job_type(plain), plain)
+
+
+def job_type(data: Mapping[str, Any]) -> type[Job]:
+    """The settings class that reads this job: its algorithm's."""
+    known = ", ".join(sorted(load_text(ALGORITHMS)))
+    section = data.get("algorithm")
+    name = section.get("name") if isinstance(section, Mapping) else section
+    if section is None:
+        raise UserError.at("algorithm", f"is required: a mapping with a name (one of {known})")
+    if not isinstance(name, str):
+        raise UserError.at("algorithm.name", f"is required (one of {known})")
+    try:
+        kind: type[Job] = algorithm_class(name).job_type
+    except UserError as error:
+        raise error.under("algorithm.name") from None
+    return kind
+
+
+def algorithm_class(name: str) -> Any:
+    """The algorithm (see `trivium.platform.algorithm`) that `name` stands for.
+
+    `family/NAME` is read by the registry's entry `family/*`, which gets the name at run time.
+    """
+    known: Mapping[str, str] = load_text(ALGORITHMS)
+    family = f"{name.partition('/')[0]}/*"
+    return load_text(known[family]) if "/" in name and family in known else find(name, ALGORITHMS)
+
+
+def write_job(job: Job) -> str:
+    """The resolved job as YAML, defaults written out; running this text repeats the run."""
+    import io
+
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.allow_unicode = True
+    stream = io.StringIO()
+    yaml.dump(dump(job), stream)
+    return stream.getvalue()
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _load_yaml(text: str, path: Path) -> "CommentedMap":
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
+    from ruamel.yaml.constructor import DuplicateKeyError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line[: len(line) - len(line.lstrip())].find("\t") >= 0:
+            raise UserError(f"{path}:{number}: a tab indents this line; YAML takes spaces only")
+    try:
+        data = YAML(typ="rt").load(text)
+    except DuplicateKeyError as error:
+        mark = error.problem_mark
+        key = re.search(r'duplicate key "([^"]*)"', str(error.problem))
+        name = key.group(1) if key else "a setting"
+        raise UserError(f"{path}:{mark.line + 1}: {name}: is set twice; keep one") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{line}: is not YAML: {error.problem or error.context}") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: is not YAML: {error}") from None
+    if data is None:
+        return CommentedMap()
+    if not isinstance(data, CommentedMap):
+        raise UserError(f"{path}:1: must be a mapping of settings, got {type(data).__name__}")
+    return data
+
+
+def _set(data: Any, override: str) -> None:
+    """Apply one `path.to.setting=value`; the value is read as YAML."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
+    from ruamel.yaml.error import YAMLError
+
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise UserError(f"--set {override}: must be path.to.setting=value")
+    try:
+        value = YAML(typ="rt").load(text) if text.strip() else None
+    except YAMLError:
+        raise UserError(f"--set {override}: {text!r} is not a YAML value") from None
+    *parents, last = path.split(".")
+    node = data
+    for part in parents:
+        child = _child(node, part)
+        if isinstance(child, str):  # `optimizer: adam`, and now `optimizer.lr=...`
+            child = CommentedMap(name=child)
+            _assign(node, part, child, override)
+        elif child is None:
+            child = CommentedMap()
+            _assign(node, part, child, override)
+        node = child
+    _assign(node, last, value, override)
+
+
+def _child(node: Any, part: str) -> Any:
+    if isinstance(node, Mapping):
+        return node.get(part)
+    if isinstance(node, list) and part.isdigit() and int(part) < len(node):
+        return node[int(part)]
+    return None
+
+
+def _assign(node: Any, part: str, value: Any, override: str) -> None:
+    if isinstance(node, dict):
+        node[part] = value
+    elif isinstance(node, list) and part.isdigit() and int(part) < len(node):
+        node[int(part)] = value
+    else:
+        raise UserError(f"--set {override}: {part!r} has no place to be set")
+
+
+def _line(data: Any, mistake: Mistake) -> int:
+    """1-based line of the deepest part of the path that the file has."""
+    line = 1
+    for part in mistake.path.split("."):
+        key: str | int = part
+        if isinstance(data, list) and part.isdigit() and int(part) < len(data):
+            key = int(part)
+        elif not isinstance(data, Mapping) or part not in data:
+            break
+        positions = getattr(data, "lc", None)
+        if positions is not None and positions.data and key in positions.data:
+            line = positions.data[key][0] + 1
+        data = data[key]
+    return line

@@ -1,0 +1,163 @@
+"""A run on disk, as read: plain files that outlive every process and need no Trivium to be read."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from trivium.platform.checkpoint import Checkpoint, read_checkpoint
+from trivium.platform.errors import UserError
+from trivium.platform.exhibit import Exhibit, from_json
+from trivium.platform.job import Job, JobFile, open_job, read_job
+
+Record = Mapping[str, Any]
+"""One line of metrics.jsonl: step, epoch or env_steps, time_s, then the metrics."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's folder, read lazily; see design: job.yaml, run.json, metrics.jsonl, result.json."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The run's id, `digits-cnn-7`, or `digits-cnn-7/2` for a child of a run."""
+        if self.path.parent.name == "children":
+            return f"{self.path.parent.parent.name}/{self.path.name}"
+        return self.path.name
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """run.json: status, started, command, seed, parent, git, versions, host, error, ..."""
+        info: dict[str, Any] = read_json(self.path / "run.json")
+        return info
+
+    @property
+    def status(self) -> str:
+        """pending, running, finished, failed or stopped; a dead process is not running."""
+        recorded = str(self.info.get("status", "failed"))
+        if recorded in ("running", "pending") and self.is_dead:
+            return "failed"
+        return recorded
+
+    @property
+    def is_dead(self) -> bool:
+        """The process that recorded itself as running on this machine exists no more."""
+        if self.info.get("host") != socket.gethostname() or "pid" not in self.info:
+            return False
+        return process_started(int(self.info["pid"])) != self.info.get("pid_started")
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """result.json, or an empty mapping while the run has none."""
+        file = self.path / "result.json"
+        return read_json(file) if file.is_file() else {}
+
+    @cached_property
+    def exhibits(self) -> tuple[Exhibit, ...]:
+        """What the run's last evaluation showed."""
+        file = self.path / "exhibits.json"
+        return from_json(read_json(file)) if file.is_file() else ()
+
+    @property
+    def job_file(self) -> JobFile:
+        """The resolved job, with places for messages."""
+        return open_job(self.path / "job.yaml")
+
+    def job(self) -> Job:
+        """The resolved job; relative paths are looked for beside the file it came from."""
+        job = read_job(self.job_file)
+        base = self.info.get("base")
+        if base:
+            job._base = Path(base)
+        return job
+
+    @property
+    def log(self) -> Path:
+        """Everything that the run printed."""
+        return self.path / "log.txt"
+
+    @property
+    def report(self) -> Path:
+        """The run's page."""
+        return self.path / "report.html"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints best and last."""
+        return self.path / "checkpoints"
+
+    def checkpoint(self, name: str = "best") -> Checkpoint | None:
+        """The newest whole checkpoint `best` or `last`."""
+        return read_checkpoint(self.checkpoints, name)
+
+    def metrics(self) -> list[Record]:
+        """The lines of metrics.jsonl; a torn last line is passed over."""
+        return list(read_records(self.path / "metrics.jsonl"))
+
+    def children(self) -> list["RunFolder"]:
+        """The runs inside this one (seeds, trials), in order."""
+        folder = self.path / "children"
+        if not folder.is_dir():
+            return []
+        return [RunFolder(p) for p in sorted(folder.iterdir(), key=lambda p: _number(p.name))]
+
+
+def read_records(file: Path) -> Iterator[Record]:
+    """The whole lines of a metrics.jsonl."""
+    if not file.is_file():
+        return
+    with file.open(encoding="utf-8") as stream:
+        for line in stream:
+            if not line.endswith("\n"):
+                return
+            yield json.loads(line)
+
+
+def read_json(file: Path) -> Any:
+    """The content of a JSON file of a run.
+
+    Raises:
+        UserError: it is missing or not JSON.
+    """
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"no {file.name} in {file.parent}: this is not a whole run") from None
+    except ValueError as error:
+        raise UserError(f"{file}: is not JSON ({error})") from None
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write JSON so that a reader sees the old content or the new, never a part."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(file)
+
+
+def utc_now() -> str:
+    """ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def process_started(pid: int) -> int | None:
+    """Kernel start time of a process in clock ticks, None when there is none (or no /proc).
+
+    Process ids are used again; with the start time they name one process.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else int(fields[19])
+
+
+def _number(name: str) -> tuple[int, str]:
+    return (int(name), "") if name.isdigit() else (-1, name)
