@@ -1,4 +1,4 @@
-"""A convolutional network: blocks of convolution, normalisation and activation, halved by pooling."""
+"""A convolutional network: blocks of convolution, normalisation, activation and pooling."""
 
 from itertools import pairwise
 from typing import Literal, Self
@@ -98,7 +98,8 @@ def _reduced(settings: CnnSettings, input_shape: tuple[int, ...]) -> tuple[int, 
     """Height and width after the last block."""
     if len(input_shape) != 3:
         raise ValueError(
-            f"cnn needs images [C, H, W]; this data has inputs of shape {list(input_shape)}: use mlp"
+            f"cnn needs images [C, H, W]; this data has inputs of shape {list(input_shape)}: "
+            "use mlp"
         )
     blocks = len(settings.channels)
     _, height, width = input_shape

@@ -1,4 +1,4 @@
-"""The algorithms that a job file may name, and the parts that supervised training is put together of."""
+"""The algorithms that a job file may name, and the parts of the supervised one."""
 
 ALGORITHMS = {
     "supervised": "trivium.trainers.supervised.trainer:Supervised",
