@@ -1,6 +1,9 @@
 """The algorithms that a job file may name, and the parts of the supervised one."""
 
 ALGORITHMS = {
+    "a2c": "trivium.trainers.rl.actor_critic.a2c:A2c",
+    "ppo": "trivium.trainers.rl.actor_critic.ppo:Ppo",
+    "reinforce": "trivium.trainers.rl.actor_critic.reinforce:Reinforce",
     "supervised": "trivium.trainers.supervised.trainer:Supervised",
 }
 
@@ -24,4 +27,13 @@ SCHEDULES = {
     "inverse_time": "trivium.trainers.supervised.schedules:InverseTime",
     "reduce_on_plateau": "trivium.trainers.supervised.schedules:ReduceOnPlateau",
     "step": "trivium.trainers.supervised.schedules:Step",
+}
+
+WRAPPERS = {
+    "clip_reward": "trivium.trainers.rl.environment.wrappers:clip_reward",
+    "flatten": "trivium.trainers.rl.environment.wrappers:flatten",
+    "frame_stack": "trivium.trainers.rl.environment.wrappers:frame_stack",
+    "normalize_observation": "trivium.trainers.rl.environment.wrappers:normalize_observation",
+    "normalize_reward": "trivium.trainers.rl.environment.wrappers:normalize_reward",
+    "time_limit": "trivium.trainers.rl.environment.wrappers:time_limit",
 }
