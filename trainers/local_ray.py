@@ -1,0 +1,165 @@
+"""Ray for one run: join a cluster that was asked for by address, else start a private, quiet one.
+
+`ray.init()` joins whatever cluster happens to run on the machine; here joining is explicit. A Ray
+of our own keeps its files in a short folder of its own (a unix socket's path holds 107 bytes)
+that goes away with it, and starts fewer processes than stock Ray: what was left out and what
+each saved stands in docs/ray-train-startup.md.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from trivium.platform.errors import UserError
+
+PRELOADED = ("torch", "ray.train.torch")
+"""Modules that Ray's worker processes import while they wait for work."""
+
+LOCAL_ENVIRONMENT: Mapping[str, str] = {
+    "RAY_preload_python_modules": ",".join(PRELOADED),
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else each start prints a FutureWarning
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a worker as here
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # an actor that watches for reclaimed cloud nodes
+    "RAY_TRAIN_METRICS_ENABLED": "0",  # Prometheus series that nobody scrapes here
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # how late the end of a run is noticed; stock 2
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+    "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": "0",
+    "RAY_TRAIN_ENABLE_WORKER_STRUCTURED_LOGGING": "0",
+}
+"""What Ray reads from the environment, here and in its processes; a user's own value wins."""
+
+
+@contextlib.contextmanager
+def ray_session(
+    *,
+    num_cpus: float,
+    address: str | None = None,
+    working_dir: Path | None = None,
+    dashboard: bool = False,
+    verbose: bool = False,
+) -> Iterator[bool]:
+    """Ray while the block runs; yields whether it is a Ray of our own. Stops only what it started.
+
+    Args:
+        num_cpus: CPUs that the work will ask for, in total; a Ray of our own offers just these.
+        address: a cluster to join; None means the environment's RAY_ADDRESS, and without that a
+            Ray of our own. "local" is a Ray of our own whatever RAY_ADDRESS says.
+        working_dir: folder with the user's code, shipped to a cluster that is joined.
+        dashboard: serve Ray's dashboard, on loopback; takes about two seconds more.
+        verbose: let Ray log to the terminal.
+
+    Raises:
+        UserError: Ray is not installed, or no cluster answers at the address.
+    """
+    ray = _import_ray()
+    level = logging.INFO if verbose else logging.CRITICAL
+    logging.getLogger("ray").setLevel(level)
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    if ray.is_initialized():  # someone else's: a Tune trial, a notebook
+        yield False
+        return
+    if address != "local":
+        _join(ray, address, working_dir, level, verbose)
+        try:
+            yield False
+        finally:
+            ray.shutdown()
+        return
+    folder = _short_folder()
+    try:
+        with _environment(LOCAL_ENVIRONMENT):
+            with _fewer_processes(dashboard, verbose):
+                ray.init(
+                    address="local",
+                    num_cpus=max(1, ceil(num_cpus)),
+                    object_store_memory=100 * 2**20,  # bytes; batches do not go through it
+                    include_dashboard=dashboard,
+                    dashboard_host="127.0.0.1",
+                    logging_level=level,
+                    log_to_driver=verbose,
+                    _temp_dir=str(folder),
+                )
+            try:
+                yield True
+            finally:
+                ray.shutdown(wait_for_processes=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _import_ray() -> Any:
+    try:
+        import ray
+    except ModuleNotFoundError:
+        raise UserError(
+            "more than one worker needs Ray, which is not installed; pip install 'trivium[cluster]'"
+        ) from None
+    return ray
+
+
+def _join(ray: Any, address: str, working_dir: Path | None, level: int, verbose: bool) -> None:
+    import trivium
+
+    runtime_env: dict[str, Any] | None = None
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:  # a submitted job brings its code
+        runtime_env = {"py_modules": [next(iter(trivium.__path__))]}
+        if working_dir is not None:
+            runtime_env["working_dir"] = str(working_dir)
+    try:
+        ray.init(
+            address=address, runtime_env=runtime_env, logging_level=level, log_to_driver=verbose
+        )
+    except ConnectionError as error:
+        raise UserError(
+            f"no Ray cluster answers at {address} ({error}); "
+            "unset RAY_ADDRESS to run on this machine"
+        ) from None
+
+
+def _short_folder() -> Path:
+    base = "/tmp" if os.access("/tmp", os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix="trivium-", dir=base))
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set those variables that are not set yet, for the time of the block."""
+    added = [name for name in variables if name not in os.environ]
+    os.environ.update({name: variables[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+@contextlib.contextmanager
+def _fewer_processes(dashboard: bool, verbose: bool) -> Iterator[None]:
+    """Start Ray without the processes that a private Ray has no use for.
+
+    `include_dashboard=False` still starts the dashboard's server, and waits for it, to report
+    usage statistics; the monitor is the autoscaler's; the log monitor sends the workers' output
+    to the driver, which is asked for only by `verbose`. Ray has no setting for any of them, so
+    the methods of its node that start them are set aside for the moment. When a later Ray has
+    no such method, the process is simply started.
+    """
+    from ray._private.node import Node
+
+    unwanted = ["start_monitor"]
+    unwanted += [] if verbose else ["start_log_monitor"]
+    unwanted += [] if dashboard else ["start_api_server"]
+    methods = {name: getattr(Node, name) for name in unwanted if hasattr(Node, name)}
+    for name in methods:
+        setattr(Node, name, lambda *_args, **_kwargs: None)
+    try:
+        yield
+    finally:
+        for name, method in methods.items():
+            setattr(Node, name, method)

@@ -1,0 +1,54 @@
+"""A TorchTrainer for a Ray of our own: without the helpers that one machine has no use for.
+
+Ray Train starts a process for each of them, and each costs one to two seconds on two cores. They
+guard against a cluster's accidents; here the cluster is these workers, and ends with them. A
+cluster that is joined gets the stock TorchTrainer. docs/ray-train-startup.md has the figures.
+
+This file alone knows Ray Train's inner names; its tests fail when a later Ray moves them.
+"""
+
+from typing import Any
+
+import ray
+from ray.train.torch import TorchTrainer
+from ray.train.v2._internal.callbacks import DatasetsCallback
+from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.execution.controller import TrainController
+from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
+
+UNUSED_HELPERS = (
+    PlacementGroupCleanerCallback,  # frees resources for others when the controller dies
+    DatasetsCallback,  # hands out Ray Data shards; our data sets are read by the workers
+)
+
+
+class FixedWorkers(FixedScalingPolicy):  # type: ignore[misc]
+    """A fixed number of workers that nobody asks an autoscaler for."""
+
+    def after_controller_start(self, train_run_context: Any) -> None:
+        """Nothing to register: the stock policy starts the autoscaling coordinator's actor."""
+
+    def _maybe_send_resource_request(self) -> None:
+        pass
+
+    def _cancel_resource_request(self) -> None:
+        pass
+
+
+class LeanTorchTrainer(TorchTrainer):  # type: ignore[misc]
+    """Ray Train's own controller, workers and failure handling; fewer processes beside them."""
+
+    def _create_default_callbacks(self) -> list[Any]:
+        made = super()._create_default_callbacks()
+        return [c for c in made if not isinstance(c, UNUSED_HELPERS)]
+
+    def _initialize_and_run_controller(self, **arguments: Any) -> Any:
+        """As the stock trainer does, but in a process that Ray has started already.
+
+        Stock passes RAY_TRAIN_* on in a runtime environment, for which Ray starts a new process;
+        on one machine the controller inherits them.
+        """
+        arguments["scaling_policy"] = FixedWorkers(self.scaling_config)
+        controller = ray.remote(num_cpus=0)(TrainController).remote(**arguments)
+        ray.get(controller.run.remote())
+        return ray.get(controller.get_result.remote())
