@@ -28,7 +28,14 @@ ENVS: dict[str, Entry] = {
         vector_env="trivium.envs.inventory.vector:InventoryVectorEnv",
         baseline="trivium.envs.inventory.baseline:OrderUpTo",
         max_episode_steps=100,
-        reward_threshold=47.7,
+        reward_threshold=47.1,
+    ),
+    "trivium/MachineCare-v0": Entry(
+        env="trivium.envs.machine_care.env:MachineCareEnv",
+        vector_env="trivium.envs.machine_care.vector:MachineCareVectorEnv",
+        baseline="trivium.envs.machine_care.baseline:Optimum",
+        max_episode_steps=100,
+        reward_threshold=52.4,
     ),
 }
 

@@ -48,12 +48,20 @@ class Tracking(Settings):
     """MLflow experiment; None is the job's name."""
 
 
+class Checkpointing(Settings):
+    """How often the state is saved; what is lost by a kill is at most one interval."""
+
+    interval_s: float = Field(10.0, ge=0)
+    """Seconds between two saves; 0 saves whenever it can (each epoch or update)."""
+
+
 class Job(Settings):
     """The sections that every job has."""
 
     name: str
     """Name of the runs it makes; the file's name when it is left out."""
     resources: Resources = Resources()
+    checkpoint: Checkpointing = Checkpointing()
     tracking: Tracking = Tracking()
     seed: int = Field(0, ge=0, lt=2**31)
     """Seed of everything random but the split, which has its own."""
@@ -211,7 +219,8 @@ def _load_yaml(text: str, path: Path) -> "CommentedMap":
     if data is None:
         return CommentedMap()
     if not isinstance(data, CommentedMap):
-        raise UserError(f"{path}:1: must be a mapping of settings, got {type(data).__name__}")
+        kind = "a list" if isinstance(data, list) else repr(data)
+        raise UserError(f"{path}:1: must be a mapping of settings, got {kind}")
     return data
 
 

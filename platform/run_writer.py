@@ -6,13 +6,14 @@ knows neither files nor terminals. Listeners (console, TensorBoard, MLflow) get 
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from trivium.platform.checkpoint import Checkpoint, copy_checkpoint, write_checkpoint
-from trivium.platform.run import Record, RunFolder, read_records
+from trivium.platform.run import Record, RunFolder, process_started, read_records
 
 STOP_FILE = "stop"
 
@@ -86,10 +87,14 @@ class RunWriter:
             self._stop_file_seen = (self.folder.path / STOP_FILE).exists()
         return self._stop_file_seen
 
-    def mark_first_step(self) -> None:
-        """The first training step is done; how long after the command is part of the result."""
+    def mark_first_step(self, at: float | None = None) -> None:
+        """The first training step is done (at Unix time `at`, when a worker did it).
+
+        How long that was after the command is part of the result.
+        """
         if self.first_step_s is None:
-            self.first_step_s = seconds_since_command()
+            ago = 0.0 if at is None else time.time() - at
+            self.first_step_s = seconds_since_command() - ago
 
     def report(
         self,
@@ -120,9 +125,7 @@ class RunWriter:
             listener.progress(done, total, unit)
 
     def say(self, text: str) -> None:
-        """Tell the user a sentence; it is kept in log.txt too."""
-        with self.folder.log.open("a", encoding="utf-8") as log:
-            log.write(text + "\n")
+        """Tell the user a sentence."""
         for listener in self._listeners:
             listener.say(text)
 
@@ -153,10 +156,8 @@ class RunWriter:
 def seconds_since_command() -> float:
     """Seconds since this process was started."""
     try:
-        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
         uptime = float(Path("/proc/uptime").read_text().split()[0])
     except OSError:
         return time.process_time()
-    import os
-
-    return uptime - ticks / os.sysconf("SC_CLK_TCK")
+    ticks = process_started(os.getpid())
+    return uptime - (ticks or 0) / os.sysconf("SC_CLK_TCK")

@@ -84,7 +84,7 @@ class _Component:
 
 
 def component(registry: str) -> Any:
-    """What makes a field a component: `Annotated[ComponentSettings, component(REGISTRY)]`."""
+    """Make a field a component, as in `Annotated[ComponentSettings, component(REGISTRY)]`."""
     return _Component(registry)
 
 
@@ -115,7 +115,15 @@ def component_settings_type(name: str, registry: str) -> type[ComponentSettings]
 
 
 FACTS: frozenset[str] = frozenset(
-    {"input_shape", "output_size", "vocabulary_size", "num_users", "num_items", "target_mean"}
+    {
+        "env",
+        "input_shape",
+        "output_size",
+        "vocabulary_size",
+        "num_users",
+        "num_items",
+        "target_mean",
+    }
 )
 """What the data, not the job file, tells a model: asked for by naming a constructor parameter."""
 
@@ -278,7 +286,7 @@ def _message(item: Any) -> str:
         return f"must be one of {expected}; got {_show(value)}{hint}"
     if kind in _BOUND:
         words, key = _BOUND[kind]
-        return f"must be {words} {context[key]}, got {_show(value)}"
+        return f"must be {words} {context[key]:g}, got {_show(value)}"
     if kind in ("value_error", "assertion_error"):
         return str(context["error"])
     if kind in _SHOULD_BE:

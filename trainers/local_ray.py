@@ -24,6 +24,7 @@ PRELOADED = ("torch", "ray.train.torch")
 LOCAL_ENVIRONMENT: Mapping[str, str] = {
     "RAY_preload_python_modules": ",".join(PRELOADED),
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # stock workers give way to everything else on the machine
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else each start prints a FutureWarning
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a worker as here
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # an actor that watches for reclaimed cloud nodes
@@ -75,7 +76,8 @@ def ray_session(
     folder = _short_folder()
     try:
         with _environment(LOCAL_ENVIRONMENT):
-            with _fewer_processes(dashboard, verbose):
+            unwanted = _unwanted_processes(dashboard, verbose) + _unwanted_messages(verbose)
+            with _without(*unwanted):
                 ray.init(
                     address="local",
                     num_cpus=max(1, ceil(num_cpus)),
@@ -113,9 +115,10 @@ def _join(ray: Any, address: str, working_dir: Path | None, level: int, verbose:
         if working_dir is not None:
             runtime_env["working_dir"] = str(working_dir)
     try:
-        ray.init(
-            address=address, runtime_env=runtime_env, logging_level=level, log_to_driver=verbose
-        )
+        with _without(*_unwanted_messages(verbose)):
+            ray.init(
+                address=address, runtime_env=runtime_env, logging_level=level, log_to_driver=verbose
+            )
     except ConnectionError as error:
         raise UserError(
             f"no Ray cluster answers at {address} ({error}); "
@@ -141,25 +144,38 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _fewer_processes(dashboard: bool, verbose: bool) -> Iterator[None]:
-    """Start Ray without the processes that a private Ray has no use for.
+def _without(*methods: tuple[Any, str]) -> Iterator[None]:
+    """Let the methods, as (owner, name), do nothing for the time of the block.
 
-    `include_dashboard=False` still starts the dashboard's server, and waits for it, to report
-    usage statistics; the monitor is the autoscaler's; the log monitor sends the workers' output
-    to the driver, which is asked for only by `verbose`. Ray has no setting for any of them, so
-    the methods of its node that start them are set aside for the moment. When a later Ray has
-    no such method, the process is simply started.
+    Ray has no setting for what these do. A later Ray without one of them is taken as it is.
     """
-    from ray._private.node import Node
-
-    unwanted = ["start_monitor"]
-    unwanted += [] if verbose else ["start_log_monitor"]
-    unwanted += [] if dashboard else ["start_api_server"]
-    methods = {name: getattr(Node, name) for name in unwanted if hasattr(Node, name)}
-    for name in methods:
-        setattr(Node, name, lambda *_args, **_kwargs: None)
+    found = [(owner, name, getattr(owner, name)) for owner, name in methods if hasattr(owner, name)]
+    for owner, name, _method in found:
+        setattr(owner, name, lambda *_args, **_kwargs: None)
     try:
         yield
     finally:
-        for name, method in methods.items():
-            setattr(Node, name, method)
+        for owner, name, method in found:
+            setattr(owner, name, method)
+
+
+def _unwanted_processes(dashboard: bool, verbose: bool) -> list[tuple[Any, str]]:
+    """What a private Ray has no use for, as the methods that start it.
+
+    `include_dashboard=False` still starts the dashboard's server, and waits for it, to report
+    usage statistics; the monitor is the autoscaler's; the log monitor reads the workers' output
+    for the driver, which only `verbose` asks for.
+    """
+    from ray._private.node import Node
+
+    unwanted: list[tuple[Any, str]] = [(Node, "start_monitor")]
+    unwanted += [] if verbose else [(Node, "start_log_monitor")]
+    unwanted += [] if dashboard else [(Node, "start_api_server")]
+    return unwanted
+
+
+def _unwanted_messages(verbose: bool) -> list[tuple[Any, str]]:
+    """The thread that prints the raylet's view of a dead worker; it ignores `log_to_driver`."""
+    from ray._private import worker
+
+    return [] if verbose else [(worker, "listen_error_messages")]

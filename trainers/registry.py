@@ -2,8 +2,12 @@
 
 ALGORITHMS = {
     "a2c": "trivium.trainers.rl.actor_critic.a2c:A2c",
+    "double_q_learning": "trivium.trainers.rl.tabular.trainer:DoubleQLearning",
+    "expected_sarsa": "trivium.trainers.rl.tabular.trainer:ExpectedSarsa",
     "ppo": "trivium.trainers.rl.actor_critic.ppo:Ppo",
+    "q_learning": "trivium.trainers.rl.tabular.trainer:QLearning",
     "reinforce": "trivium.trainers.rl.actor_critic.reinforce:Reinforce",
+    "sarsa": "trivium.trainers.rl.tabular.trainer:Sarsa",
     "supervised": "trivium.trainers.supervised.trainer:Supervised",
 }
 
@@ -36,4 +40,10 @@ WRAPPERS = {
     "normalize_observation": "trivium.trainers.rl.environment.wrappers:normalize_observation",
     "normalize_reward": "trivium.trainers.rl.environment.wrappers:normalize_reward",
     "time_limit": "trivium.trainers.rl.environment.wrappers:time_limit",
+}
+
+EXPLORATIONS = {
+    "epsilon_greedy": "trivium.trainers.rl.tabular.exploration:EpsilonGreedy",
+    "softmax": "trivium.trainers.rl.tabular.exploration:Softmax",
+    "ucb": "trivium.trainers.rl.tabular.exploration:Ucb",
 }

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trivium.envs.inventory.rules import InventoryRules
+from trivium.envs.random_streams import NUM_WORDS
 
 
 class OrderUpTo:
@@ -73,14 +74,16 @@ class Optimum:
     """The best that any policy can do, by value iteration over every stock and every pipeline.
 
     Backward induction over the periods left: exact for a finite number of periods and for the
-    demand table of the environment. The arriving order is ready for the demand of its period, so
+    demand table of the environment. As a policy it takes the best order with all periods left, as
+    it does not see the clock either. The arriving order is ready for the demand of its period, so
     that the state is the sum of stock and arrival, and the lead_time - 1 later orders.
     Memory grows as `max_order` to the power of `lead_time`.
 
     Attributes:
         values: expected return of the periods left, `[stock and arrival, later orders ...]`.
         orders: the best order with all periods left, of the same shape.
-        mean_return: expected return from the starting states.
+        bound: expected return from the starting states of a policy that counts the periods.
+        mean_return: the same of this policy.
     """
 
     def __init__(self, rules: InventoryRules, num_periods: int = 100) -> None:
@@ -91,11 +94,16 @@ class Optimum:
         self._room = _room(ready, later, rules)
         self.values = np.zeros((len(ready), *later))
         self.orders = np.zeros(self.values.shape, dtype=np.int64)
+        fixed = np.zeros(self.values.shape)
         for _ in range(num_periods):
-            self._sweep(profit, moves, later)
-        start = np.arange(rules.start_stock + 1) - self._lowest
-        weights = np.bincount(np.arange(1 << 16) * len(start) >> 16) / (1 << 16)
-        self.mean_return = float(weights @ self.values[(start, *([0] * len(later)))])
+            gains = self._gains(self.values, profit, moves)
+            self.orders = gains.argmax(axis=-1)
+            self.values = gains.max(axis=-1)
+        for _ in range(num_periods):
+            gains = self._gains(fixed, profit, moves)
+            fixed = np.take_along_axis(gains, self.orders[..., None], axis=-1)[..., 0]
+        self.bound = self._mean_over_starts(self.values)
+        self.mean_return = self._mean_over_starts(fixed)
 
     def __call__(self, env: Any) -> int:
         """The best order for the state of an unwrapped `InventoryEnv`, its end far away."""
@@ -123,22 +131,29 @@ class Optimum:
             moves[np.arange(len(ready)), after - self._lowest] += probability
         return profit * rules.scale, moves
 
-    def _sweep(
+    def _gains(
         self,
+        values: npt.NDArray[np.float64],
         profit: npt.NDArray[np.float64],
         moves: npt.NDArray[np.float64],
-        later: tuple[int, ...],
-    ) -> None:
-        """One period more: V[y, p...] = profit[y] + max_q (E[V[left + p_1, p_2 ..., q]] - cost)."""
+    ) -> npt.NDArray[np.float64]:
+        """One period more, for each order q `[ready, later orders ..., q]`.
+
+        V[y, p_1, ...] = profit[y] + max_q (E[V[left + p_1, p_2, ..., q]] - cost of q).
+        """
         rules = self.rules
-        num_ready, num_orders = len(profit), rules.max_order + 1
+        orders = np.arange(rules.max_order + 1)
         # The units that arrive next: the first later order, or without one this period's order.
-        shifted = np.stack([_shift(self.values, units) for units in range(num_orders)], axis=1)
-        expected = (moves @ shifted.reshape(num_ready, -1)).reshape(shifted.shape)
-        gain = expected - rules.order_cost * rules.scale * (np.arange(num_orders) > 0)
-        gain = np.where(np.arange(num_orders) <= self._room[..., None], gain, -np.inf)
-        self.orders = gain.argmax(axis=-1)
-        self.values = profit.reshape(-1, *([1] * len(later))) + gain.max(axis=-1)
+        shifted = np.stack([_shift(values, units) for units in orders], axis=1)
+        expected = (moves @ shifted.reshape(len(profit), -1)).reshape(shifted.shape)
+        gains = expected - rules.order_cost * rules.scale * (orders > 0)
+        gains += profit.reshape(-1, *([1] * (gains.ndim - 1)))
+        return np.where(orders <= self._room[..., None], gains, -np.inf)
+
+    def _mean_over_starts(self, values: npt.NDArray[np.float64]) -> float:
+        stocks = np.arange(NUM_WORDS) * (self.rules.start_stock + 1) // NUM_WORDS
+        nothing_on_order = (0,) * (values.ndim - 1)
+        return float(values[(stocks - self._lowest, *nothing_on_order)].mean())
 
 
 def _stocks(rules: InventoryRules) -> tuple[npt.NDArray[np.int64], int]:
@@ -156,6 +171,6 @@ def _room(
     return room
 
 
-def _shift(values: npt.NDArray[np.float64], units: int) -> npt.NDArray[np.float64]:
+def _shift(values: npt.NDArray[np.float64], units: np.int64) -> npt.NDArray[np.float64]:
     """The values `units` of stock further, the last one repeated beyond the capacity."""
     return np.concatenate([values[units:], np.repeat(values[-1:], units, axis=0)])

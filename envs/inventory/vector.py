@@ -15,7 +15,7 @@ from trivium.envs.random_streams import NUM_WORDS, Words
 
 
 class InventoryVectorEnv(BatchEnv):
-    """A batch of `InventoryEnv`s; the arguments are those of `BatchEnv` and `InventoryRules`."""
+    """A batch of `InventoryEnv`s; the arguments are `BatchEnv`'s and `InventoryRules`'."""
 
     num_reset_words = 1
     num_step_words = 1

@@ -8,6 +8,7 @@ handlers of this process stay what they are (Ray Train replaces that of Ctrl-C w
 
 import os
 import queue
+import re
 import socket
 import tempfile
 import threading
@@ -213,6 +214,9 @@ def _enter(worker: Callable[[T, WorkerContext], None], payload: T) -> None:
     try:
         worker(payload, context)
     except BaseException as error:
+        error.__traceback__ = (
+            error.__traceback__ and error.__traceback__.tb_next
+        )  # from `worker` on
         text = "".join(traceback.format_exception(error)).rstrip()
         own = error if isinstance(error, TriviumError) else None
         raise WorkerFailure(context.rank, socket.gethostname(), time.time(), text, own) from None
@@ -236,14 +240,20 @@ def _explain(error: Exception) -> TriviumError:
     raised = [f for f in failures.values() if isinstance(f, WorkerFailure)]
     died = {rank: f for rank, f in failures.items() if not isinstance(f, WorkerFailure)}
     if died:
-        rank, cause = min(died.items())
-        return RunFailed(f"worker {rank} died: {cause}")
+        return RunFailed(f"worker {min(died)} died; {_cause_of_death(died[min(died)])}")
     if not raised:
         return RunFailed(f"Ray Train could not run the workers: {error}")
     first = min(raised, key=lambda f: f.failed_at)  # the others then lose their connection to it
     if first.error is not None:
         return first.error
     return RunFailed(f"worker {first.rank} on {first.node} failed:\n{first.text}")
+
+
+def _cause_of_death(failure: BaseException) -> str:
+    """Ray's own words, without its lists of identifiers."""
+    found = re.search(r"(Worker exit type:.*?)(?: Some common causes|$)", str(failure), re.S)
+    reason = found[1].strip() if found else str(failure)
+    return f"most often the machine is out of memory. {reason}"
 
 
 def _stop_now() -> None:

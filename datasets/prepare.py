@@ -1,0 +1,58 @@
+"""From the settings of a job to a data set that is ready to train on."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from trivium.datasets.cache import built_folder
+from trivium.datasets.dataset import Dataset
+from trivium.datasets.find_source import find_source
+from trivium.datasets.meta import FORMAT
+from trivium.datasets.settings import DatasetSettings, TargetKind
+from trivium.datasets.source import Source
+from trivium.platform.settings import dump
+
+
+def prepare(
+    settings: DatasetSettings,
+    *,
+    target_kind: TargetKind | None = None,
+    base: Path | None = None,
+) -> Dataset:
+    """The data set, from the cache when the same data were prepared the same way before.
+
+    Args:
+        settings: the `dataset` part of a job.
+        target_kind: what the task needs; None takes what the target column looks like.
+        base: folder of the job file; relative paths are looked for in the working directory, then
+            there.
+
+    Raises:
+        UserError: the source is missing, or the settings do not suit the data.
+    """
+    source = find_source(settings.source, base)
+    fingerprint = _fingerprint(source, settings, target_kind)
+
+    def build_into(folder: Path) -> None:
+        from trivium.datasets.build import build
+
+        build(folder, fingerprint, source, settings, target_kind)
+
+    return Dataset.open(built_folder(fingerprint, build_into))
+
+
+def _fingerprint(
+    source: Source, settings: DatasetSettings, target_kind: TargetKind | None
+) -> str:
+    """Hash of the bytes that were read and of all that was asked of them.
+
+    The place of the files is not part of it: the same files elsewhere are the same data.
+    """
+    asked = dump(settings)
+    del asked["source"]
+    if asked["inputs"] is not None:  # a model takes the columns in this order
+        asked["inputs"] = list(dict(asked["inputs"]).items()) if isinstance(
+            asked["inputs"], dict
+        ) else asked["inputs"]
+    text = json.dumps([FORMAT, source.identity(), target_kind, asked], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

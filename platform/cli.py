@@ -1,0 +1,71 @@
+"""`trivium VERB`: each verb is a function in `trivium.platform.commands`, imported when typed.
+
+Exit codes: 0 done, 1 the job failed, 2 the user's mistake, 130 stopped by Ctrl-C after saving.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import typer
+
+from trivium.platform.errors import TriviumError
+
+# verb -> what it does; its module in `trivium.platform.commands` has the same name.
+VERBS: dict[str, str] = {
+    "train": "Train a job and score it.",
+    "check": "Check a job whole, show what it would do, start nothing.",
+    "evaluate": "Score a run's saved result again; fail when it falls short.",
+    "play": "Record the policy of a run, or play it on the screen.",
+    "runs": "List the runs of the store.",
+    "show": "Show one run: what, with what, how well, what next.",
+    "diff": "What differs between two runs: settings, scores, data, code.",
+    "why": "Why a run failed, stopped or stayed flat, and what to do.",
+    "resume": "Go on with a run that was stopped, killed or failed.",
+    "reproduce": "Run a finished run's job again and compare the scores.",
+    "export": "Write a run's model as safetensors and ONNX, verified.",
+    "doctor": "Check this machine: packages, data sets, disk, memory.",
+    "schema": "Print the JSON Schema of job files, for editors.",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the verb; a mistake of the user ends in its message and exit code, never a traceback."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _app(typed=words[0] if words else "")(args=words, prog_name="trivium")
+    except TriviumError as error:
+        sys.stdout.flush()
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # `trivium runs | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _app(typed: str) -> typer.Typer:
+    """The command line, with only the typed verb's module imported: --help stays instant."""
+    app = typer.Typer(
+        help="Train, tune and run learning jobs: one job file, from a laptop to a Ray cluster.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for verb, purpose in VERBS.items():
+        app.command(name=verb, help=purpose)(_function(verb) if verb == typed else _not_typed)
+    return app
+
+
+def _function(verb: str) -> Callable[..., None]:
+    module = importlib.import_module(f"trivium.platform.commands.{verb}")
+    function: Callable[..., None] = module.command
+    return function
+
+
+def _not_typed() -> None:
+    """Stands for a verb in the list of verbs."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""The flags that mean the same in every verb."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+JobPath = Annotated[Path, typer.Argument(metavar="JOB", help="A job file (YAML).")]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run: its id, its number, `last`, or its folder.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a setting of the job file."),
+]
+StorePath = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="FOLDER", help="Where runs are kept (default: ./runs)."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show what Ray and torch print too.")]

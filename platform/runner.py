@@ -1,0 +1,204 @@
+"""From a checked job to a finished run: make the folder, train, score, write the result.
+
+Every verb that makes a run comes through `start` or `resume`; what differs between algorithms is
+behind `trivium.platform.algorithm`.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trivium.platform.algorithm import Algorithm, Outcome, Preflight
+from trivium.platform.console import Console, final_table
+from trivium.platform.errors import TriviumError, UserError
+from trivium.platform.exhibit import Metric, to_json
+from trivium.platform.interrupt import Interrupted, listening
+from trivium.platform.job import Job, algorithm_class, write_job
+from trivium.platform.logs import logged
+from trivium.platform.provenance import describe
+from trivium.platform.run import RunFolder, process_started, utc_now, write_json
+from trivium.platform.run_writer import STOP_FILE, Listener, RunWriter
+from trivium.platform.store import Store
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where a run talks to a person."""
+
+    to_stderr: bool = False
+    """Standard output is for a program that reads JSON; people read standard error."""
+    verbose: bool = False
+    """Let Ray and torch talk too."""
+
+    def console(self, metrics: Sequence[Metric] = ()) -> Console:
+        """A console that writes there; the stream is looked up at each line (it may be logged)."""
+        return Console(metrics, lambda: sys.stderr if self.to_stderr else sys.stdout)
+
+    def ending(self, run: RunFolder) -> None:
+        """The final table, where the report lies, and the next command to type."""
+        console = self.console()
+        console.heading(f"{run.id}: {run.status}")
+        if "interval_95" in run.result:
+            show_interval(run, console)
+        else:
+            console.facts(final_table(run.result["metrics"]))
+        console.facts([("", ""), ("report", str(run.report)), ("next", f"trivium show {run.id}")])
+
+
+def show_interval(run: RunFolder, console: Console) -> None:
+    """Mean and half the width of the 95% confidence interval of each metric."""
+    intervals = run.result["interval_95"]
+    rows = final_table(run.result["metrics"])
+    console.facts([(name, f"{value} +/- {intervals[name]:.4f}") for name, value in rows])
+
+
+def make_algorithm(job: Job) -> Algorithm:
+    """The algorithm of `job`, ready to be asked."""
+    name = job.algorithm.name  # type: ignore[attr-defined]  # every job type adds the section
+    made: Algorithm = algorithm_class(name)(job)
+    return made
+
+
+def start(job: Job, store: Store, screen: Screen = Screen(), kind: str = "train") -> RunFolder:
+    """Check `job`, then make and train its run (or one run for each of its seeds).
+
+    Raises:
+        UserError: the job cannot run; no run was made.
+        RunFailed, Interrupted: the run says the same in its run.json.
+    """
+    if job.seeds > 1:
+        from trivium.platform.seeds import start_seeds
+
+        return start_seeds(job, store, screen)
+    algorithm, preflight = _checked(job)
+    run = store.create(job.name)
+    begin(run, job, kind)
+    return train(run, job, algorithm, screen, preflight)
+
+
+def resume(run: RunFolder, screen: Screen = Screen()) -> RunFolder:
+    """Go on with a run that was stopped, killed or failed; a finished one is returned as it is."""
+    if run.status == "finished":
+        return run
+    if run.status == "running":
+        raise UserError(f"{run.id} is running (process {run.info.get('pid')}); stop it first")
+    job = run.job()
+    if run.info["kind"] == "seeds":
+        from trivium.platform.seeds import resume_seeds
+
+        return resume_seeds(run, job, screen)
+    algorithm, preflight = _checked(job)
+    return train(run, job, algorithm, screen, preflight)
+
+
+def begin(run: RunFolder, job: Job, kind: str, parent: str | None = None) -> None:
+    """Write the files that a run has from its first moment: job.yaml and run.json."""
+    info = describe(kind, job.name, job.seed, job.base, parent) | {"id": run.id}
+    (run.path / "job.yaml").write_text(write_job(job), encoding="utf-8")
+    write_json(run.path / "run.json", info)
+
+
+def train(
+    run: RunFolder,
+    job: Job,
+    algorithm: Algorithm,
+    screen: Screen,
+    preflight: Preflight,
+    listeners: Sequence[Listener] = (),
+) -> RunFolder:
+    """Train `run` in this process to its end, whichever it is, and write how it ended."""
+    stop_file = run.path / STOP_FILE
+    with logged(run.log), listening(lambda: _asked_to_stop(stop_file)) as stop:
+        console = screen.console(algorithm.metrics)
+        _show_head(console, run, job, preflight)
+        writer = RunWriter(
+            run,
+            [console, *_trackers(run, job), *listeners],
+            job.checkpoint.interval_s,
+            is_stopping=lambda: stop.requested,
+        )
+        _amend(run, status="running", error=None, ended=None)
+        try:
+            outcome = algorithm.train(writer)
+        except BaseException as error:
+            writer.close()
+            _record_failure(run, error)
+            write_report(run)
+            raise
+        writer.close()
+        _record_outcome(run, writer, outcome)
+        write_report(run)
+    return RunFolder(run.path)
+
+
+def write_report(run: RunFolder) -> None:
+    """Write report.html; a page that cannot be made must not lose a run."""
+    from trivium.platform.report.page import write_report as write
+
+    try:
+        write(RunFolder(run.path))
+    except OSError as error:
+        print(f"report.html could not be written: {error.strerror}")
+
+
+def _checked(job: Job) -> tuple[Algorithm, Preflight]:
+    algorithm = make_algorithm(job)
+    preflight = algorithm.preflight()
+    if preflight.problems:
+        raise UserError(*preflight.problems)
+    return algorithm, preflight
+
+
+def _show_head(console: Console, run: RunFolder, job: Job, preflight: Preflight) -> None:
+    console.heading(f"{run.id}  (seed {job.seed})")
+    console.facts([*preflight.facts, ("run", str(run.path))])
+    for warning in preflight.warnings:
+        console.say(f"warning: {warning}")
+    console.say("")
+
+
+def _trackers(run: RunFolder, job: Job) -> list[Listener]:
+    from trivium.platform.tracking import trackers
+
+    return trackers(run, job)
+
+
+def _asked_to_stop(stop_file: Path) -> None:
+    stop_file.touch()
+    print("\nstopping: the step is finished and saved first (Ctrl-C again stops at once)")
+
+
+def _amend(run: RunFolder, **changes: Any) -> None:
+    """Change entries of run.json."""
+    process = {"pid": os.getpid(), "pid_started": process_started(os.getpid())}
+    info = RunFolder(run.path).info | process | changes
+    write_json(run.path / "run.json", info)
+
+
+def _record_failure(run: RunFolder, error: BaseException) -> None:
+    stopped = isinstance(error, Interrupted)
+    if not isinstance(error, TriviumError):
+        with run.log.open("a", encoding="utf-8") as log:
+            log.write("".join(traceback.format_exception(error)))
+    (run.path / STOP_FILE).unlink(missing_ok=True)
+    text = str(error) if isinstance(error, TriviumError) else f"{type(error).__name__}: {error}"
+    _amend(run, status="stopped" if stopped else "failed", error=text, ended=utc_now())
+
+
+def _record_outcome(run: RunFolder, writer: RunWriter, outcome: Outcome) -> None:
+    result = {
+        "best_step": outcome.best_step,
+        "metrics": dict(outcome.evaluation.metrics),
+        "wall_time_s": round(writer.time_s, 3),
+        "first_step_s": writer.first_step_s and round(writer.first_step_s, 3),
+        **outcome.rates,
+        "checkpoint": "checkpoints/best",
+    }
+    write_json(run.path / "result.json", result)
+    write_json(run.path / "exhibits.json", to_json(outcome.evaluation.exhibits))
+    (run.path / STOP_FILE).unlink(missing_ok=True)
+    _amend(run, status="finished", ended=utc_now())

@@ -1,0 +1,138 @@
+"""What a run amounts to: how long it took, its score, its metrics side by side."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from trivium.platform.curves import PLACE, SPLITS
+from trivium.platform.phrasing import number
+from trivium.platform.run import Record, RunFolder
+
+# What is looked at first, in this order; then whatever the algorithm scored first.
+_TELLING = ("accuracy", "return_mean", "rmse", "r2", "f1_macro", "loss")
+_SMALLER_IS_BETTER = ("loss", "error", "rmse", "mse", "mae", "perplexity", "fid", "kl")
+_TAIL_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class Score:
+    """The one number that a run is known by."""
+
+    name: str
+    value: float
+    half_width: float | None = None
+    """Half the 95% confidence interval when it is a mean over seeds."""
+    is_final: bool = True
+    """False while it is the best so far of a run without a result."""
+
+    def __str__(self) -> str:
+        interval = f" +/- {number(self.half_width)}" if self.half_width is not None else ""
+        return f"{self.name} {number(self.value)}{interval}"
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One metric on each split; None where it was not measured."""
+
+    metric: str
+    train: float | None
+    validation: float | None
+    test: float | None
+
+
+def larger_is_better(name: str) -> bool:
+    """Whether more of the metric is better, told by its name."""
+    words = name.rpartition("/")[2].split("_")
+    return not any(w in _SMALLER_IS_BETTER for w in words)
+
+
+def duration_s(run: RunFolder, now: datetime | None = None) -> float | None:
+    """Seconds from start to end; up to now for a run that goes on, None for one that died."""
+    started, ended = _time(run.info.get("started")), _time(run.info.get("ended"))
+    if ended is None and run.status in ("running", "pending"):
+        ended = now or datetime.now(UTC)
+    return (ended - started).total_seconds() if started and ended else None
+
+
+def age_s(run: RunFolder, now: datetime | None = None) -> float | None:
+    """Seconds since the run was started."""
+    started = _time(run.info.get("started"))
+    return ((now or datetime.now(UTC)) - started).total_seconds() if started else None
+
+
+def main_score(run: RunFolder) -> Score | None:
+    """The run's score: of its result, else the best validation value so far.
+
+    Reads only the end of a long metrics.jsonl, so that listings stay quick.
+    """
+    metrics: dict[str, Any] = run.result.get("metrics", {})
+    name = telling(metrics)
+    if name is not None:
+        return Score(name, metrics[name], run.result.get("interval_95", {}).get(name))
+    records = tail_records(run)
+    seen = {k for r in records for k in r if k not in PLACE}
+    name = telling([k for k in sorted(seen) if not k.startswith("train/")])
+    if name is None:
+        return None
+    values = [r[name] for r in records if r.get(name) is not None]
+    if not values:
+        return None
+    best = max(values) if larger_is_better(name) else min(values)
+    return Score(name, best, is_final=False)
+
+
+def telling(names: Any) -> str | None:
+    """The most telling of some metrics' names, None when there are none."""
+    for leaf in _TELLING:
+        for name in names:
+            if name.rpartition("/")[2] == leaf:
+                return str(name)
+    return next(iter(names), None)
+
+
+def tail_records(run: RunFolder) -> list[Record]:
+    """The last records of metrics.jsonl, as many as fit into 64 kB."""
+    file = run.path / "metrics.jsonl"
+    if not file.is_file():
+        return []
+    with file.open("rb") as stream:
+        begin = max(0, stream.seek(0, 2) - _TAIL_BYTES)
+        stream.seek(begin)
+        lines = stream.read().split(b"\n")[:-1]
+    return [json.loads(line) for line in lines[1 if begin else 0 :]]
+
+
+def best_record(run: RunFolder, records: list[Record]) -> Record | None:
+    """The record of the best step, or the last one that has scores of it."""
+    best = run.result.get("best_step")
+    at_best = [r for r in records if r["step"] == best]
+    merged: dict[str, Any] = {}
+    for record in at_best or records[-1:]:
+        merged.update(record)
+    return merged or None
+
+
+def score_table(run: RunFolder, records: list[Record]) -> list[ScoreRow]:
+    """Each metric that is scored on some split: at the best step, and on the test split."""
+    found: dict[str, dict[str, float]] = {}
+    at_best = best_record(run, records) or {}
+    scored = run.result.get("metrics", {})
+    for source in (scored, at_best):  # the algorithm's own order first
+        for name, value in source.items():
+            split, _, metric = name.partition("/")
+            if split in SPLITS and metric:
+                found.setdefault(metric, {}).setdefault(split, value)
+    return [
+        ScoreRow(m, v.get("train"), v.get("validation"), v.get("test")) for m, v in found.items()
+    ]
+
+
+def other_scores(run: RunFolder) -> dict[str, float]:
+    """Scores of the result that belong to no split, such as `evaluation/return_mean`."""
+    metrics: dict[str, float] = run.result.get("metrics", {})
+    return {k: v for k, v in metrics.items() if k.partition("/")[0] not in SPLITS}
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

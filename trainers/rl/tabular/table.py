@@ -1,0 +1,83 @@
+"""The table of action values, and how targets of many copies enter it at once."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivium.trainers.rl.decay import Decay, value_at
+
+LearningRate = float | Decay | Literal["1/visits"]
+
+Values = NDArray[np.float64]
+Entries = NDArray[np.int64]
+
+
+class QTable:
+    """Values and visit counts of N tables over S states and A actions, [N, S, A].
+
+    Several copies may visit the same entry in one step. Their updates count as one after the
+    other, each with the mean of their targets, so that their order does not matter: m updates
+    of rate a move an entry by 1 - (1 - a)^m of its distance to that mean. One visit is the
+    textbook's update; with rate 1/visits the entry is the mean of all its targets.
+    """
+
+    def __init__(
+        self, num_tables: int, num_states: int, num_actions: int, initial_value: float = 0.0
+    ) -> None:
+        shape = (num_tables, num_states, num_actions)
+        self.values = np.full(shape, float(initial_value))
+        self.visits = np.zeros(shape)
+        self._sums = np.zeros(self.values.size)  # scratch, all 0 between updates
+        self._counts = np.zeros(self.values.size)
+
+    @property
+    def mean(self) -> Values:
+        """Action values by which the policy acts: the mean over the tables, [S, A]."""
+        return self.values[0] if len(self.values) == 1 else self.values.mean(axis=0)
+
+    def update(
+        self,
+        entries: Entries,
+        targets: Values,
+        rate: LearningRate,
+        least_rate: float = 0.0,
+        env_steps: int = 0,
+    ) -> Values:
+        """Move `entries` [B] (flat indices) towards `targets` [B]; return the B errors before.
+
+        With rate 1/visits no step is smaller than `least_rate`.
+        """
+        values, visits = self.values.reshape(-1), self.visits.reshape(-1)
+        before = values[entries]
+        errors: Values = targets - before
+        np.add.at(self._sums, entries, errors)
+        np.add.at(self._counts, entries, 1.0)
+        counts = self._counts[entries]
+        mean_error = self._sums[entries] / counts
+        seen = visits[entries]
+        if rate == "1/visits":
+            kept = _kept_by_visits(seen, counts, least_rate)
+        else:
+            kept = (1.0 - value_at(rate, env_steps)) ** counts
+        # Copies on one entry write the same number, so the last write is every write.
+        values[entries] = before + (1.0 - kept) * mean_error
+        visits[entries] = seen + counts
+        self._sums[entries] = 0.0
+        self._counts[entries] = 0.0
+        return errors
+
+
+def _kept_by_visits(seen: Values, counts: Values, least_rate: float) -> Values:
+    """Share of the old value after `counts` updates of rates max(1 / visit, least_rate), [B].
+
+    The product of (1 - 1/n) over n = seen + 1 ... seen + counts telescopes to a quotient; from
+    visit 1 / least_rate on, its factors are 1 - least_rate.
+    """
+    last = seen + counts
+    if least_rate == 0:
+        return seen / last
+    turn = np.floor(1.0 / least_rate)
+    by_visits = np.minimum(seen, turn) / np.minimum(last, turn)
+    kept: Values = by_visits * (1.0 - least_rate) ** (np.maximum(last, turn) - np.maximum(seen, turn))
+    return kept

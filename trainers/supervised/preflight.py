@@ -1,0 +1,157 @@
+"""What is known about a supervised job before it starts."""
+
+import math
+import os
+
+import torch
+from torch import nn
+
+from trivium.datasets.dataset import Dataset
+from trivium.models.summary import Summary
+from trivium.platform.algorithm import Preflight
+from trivium.trainers.supervised.job import SupervisedJob
+from trivium.trainers.supervised.loop import batch_size
+from trivium.trainers.supervised.tasks.task import Task, metric_named
+
+# Copies of the weights: themselves, gradients, the best epoch's, and what the optimizer keeps.
+_OPTIMIZER_COPIES = {"sgd": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
+
+
+def describe(
+    job: SupervisedJob, dataset: Dataset, task: Task, model: nn.Module, summary: Summary
+) -> Preflight:
+    """Facts in the order of the pillars, then steps, memory and resources; and what is wrong."""
+    facts = (
+        ("data", _data(dataset)),
+        *(("", line) for line in dataset.notes),
+        ("task", _task(task, dataset)),
+        ("model", _model(job, summary)),
+        ("algorithm", _algorithm(job)),
+        ("steps", _steps(job, dataset)),
+        ("memory", _memory(job, dataset, model, summary)),
+        ("resources", _resources(job)),
+    )
+    return Preflight(facts, tuple(_problems(job, dataset, task)), tuple(_warnings(job, dataset)))
+
+
+def _data(dataset: Dataset) -> str:
+    rows = ", ".join(
+        f"{split} {dataset.num_rows(split):,}" for split in ("train", "validation", "test")
+    )
+    inputs = "; ".join(f"{i.name} {i.describe()}" for i in dataset.inputs)
+    return f"{dataset.source}: {rows} rows; {inputs}"
+
+
+def _task(task: Task, dataset: Dataset) -> str:
+    name = type(task).__name__.lower()
+    if dataset.target_kind == "real":
+        return name
+    names = dataset.class_names
+    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    return f"{name}, {len(names)} classes: {shown}"
+
+
+def _model(job: SupervisedJob, summary: Summary) -> str:
+    parts = ", ".join(f"{p.name} {p.num_parameters:,}" for p in summary.parts if p.num_parameters)
+    return f"{job.model.name}: {summary.num_parameters:,} parameters ({parts})"
+
+
+def _algorithm(job: SupervisedJob) -> str:
+    settings = job.algorithm
+    return (
+        f"{settings.optimizer.name}, lr {getattr(settings.optimizer, 'lr', '?')}, "
+        f"{settings.schedule.name} schedule, {settings.precision}"
+    )
+
+
+def _steps(job: SupervisedJob, dataset: Dataset) -> str:
+    size = batch_size(job, dataset)
+    batches = math.ceil(dataset.num_rows("train") / size)
+    per_epoch = math.ceil(batches / job.algorithm.accumulate_batches)
+    total = per_epoch * job.algorithm.epochs
+    stopping = job.algorithm.early_stopping
+    early = f", early stopping after {stopping.patience} epochs without gain" if stopping else ""
+    return (
+        f"{total:,} steps: {job.algorithm.epochs} epochs of {per_epoch:,}, "
+        f"{size:,} rows a batch{early}"
+    )
+
+
+def _memory(job: SupervisedJob, dataset: Dataset, model: nn.Module, summary: Summary) -> str:
+    copies = 3 + _OPTIMIZER_COPIES.get(job.algorithm.optimizer.name, 2)
+    weights = summary.num_bytes * copies
+    activations = _activation_bytes(model, dataset) * batch_size(job, dataset)
+    return (
+        f"about {_bytes(weights + activations)} a worker ({_bytes(weights)} weights and optimizer, "
+        f"{_bytes(activations)} activations), plus torch's own 0.3 GB"
+    )
+
+
+def _activation_bytes(model: nn.Module, dataset: Dataset) -> int:
+    """Bytes that the outputs of all modules take for one row, by running two rows."""
+    total = 0
+
+    def count(_module: nn.Module, _inputs: object, output: object) -> None:
+        nonlocal total
+        if isinstance(output, torch.Tensor):
+            total += output.numel() * output.element_size()
+
+    leaves = [m for m in model.modules() if not list(m.children())]
+    hooks = [m.register_forward_hook(count) for m in leaves]
+    batch = next(iter(dataset.batches("train", 2).epoch(0)))
+    was_training = model.training
+    with torch.inference_mode():
+        model.eval()(*batch.inputs)
+    model.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    return 2 * total // max(1, len(batch.target))  # outputs and their gradients
+
+
+def _resources(job: SupervisedJob) -> str:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    gpus = torch.cuda.device_count()
+    workers = job.resources.num_workers
+    asked = "this process" if workers == 1 else f"{workers} Ray Train workers"
+    return f"{asked}; this machine has {cores} cores and {gpus} GPUs"
+
+
+def _problems(job: SupervisedJob, dataset: Dataset, task: Task) -> list[str]:
+    problems = []
+    workers, size = job.resources.num_workers, batch_size(job, dataset)
+    if size < workers:
+        problems.append(
+            f"algorithm.batch_size: {size} rows a batch cannot be shared by {workers} workers; "
+            f"at least {workers}"
+        )
+    gpus = job.resources.gpus_per_worker
+    if gpus != "auto" and gpus > 0 and not torch.cuda.is_available() and workers == 1:
+        problems.append(f"resources.gpus_per_worker: {gpus:g} asked, this machine has no GPU")
+    stopping = job.algorithm.early_stopping
+    if stopping and stopping.metric and metric_named(task, stopping.metric) is None:
+        known = ", ".join(f"validation/{m.name}" for m in task.metrics[:2])
+        problems.append(
+            f"algorithm.early_stopping.metric: no metric {stopping.metric!r} (such as {known})"
+        )
+    if stopping and dataset.num_rows("validation") == 0:
+        problems.append(
+            "algorithm.early_stopping: has no validation rows to look at; give dataset.split some"
+        )
+    return problems
+
+
+def _warnings(job: SupervisedJob, dataset: Dataset) -> list[str]:
+    warnings = []
+    if dataset.num_rows("validation") == 0:
+        warnings.append("no validation rows: the best epoch is chosen by the training loss")
+    if dataset.num_rows("test") == 0:
+        warnings.append("no test rows: the final score is of the validation rows")
+    return warnings
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,218 @@
+"""Supervised learning behind the platform's seam: one worker in this process, many on Ray Train.
+
+From the job come the data set, the task, the model and the loop; the rest of this file says what
+`check`, `train`, `evaluate` and `export` make of them.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from trivium.datasets.dataset import Dataset
+from trivium.datasets.prepare import prepare
+from trivium.models.summary import summarize
+from trivium.platform.algorithm import EvaluateOptions, Outcome, Preflight
+from trivium.platform.errors import RunFailed, UserError
+from trivium.platform.exhibit import Evaluation, Metric
+from trivium.platform.logs import Echo, printing_to
+from trivium.platform.registry import find
+from trivium.platform.run import RunFolder, write_json
+from trivium.platform.run_writer import RunWriter
+from trivium.platform.settings import build, read_component
+from trivium.trainers.supervised.job import MODELS, TASKS, SupervisedJob
+from trivium.trainers.supervised.loop import Loop
+from trivium.trainers.supervised.preflight import describe
+from trivium.trainers.supervised.progress import (
+    Progress,
+    load_state,
+    load_weights,
+    seed_everything,
+)
+from trivium.trainers.supervised.tasks.task import Task, default_task
+from trivium.trainers.supervised.workers import Workers
+
+if TYPE_CHECKING:
+    from trivium.trainers.supervised.distributed import WorkerContext
+
+
+class Supervised:
+    """The algorithm `supervised`."""
+
+    job_type = SupervisedJob
+
+    def __init__(self, job: SupervisedJob) -> None:
+        self.job = job
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The prepared data, opened from the cache when it was prepared before."""
+        task = self.job.algorithm.task
+        kind = find(task.name, TASKS).target_kind if task else None
+        return prepare(self.job.dataset, target_kind=kind, base=self.job.base)
+
+    @cached_property
+    def task(self) -> Task:
+        """What a good output is: as the job says, else told from the data."""
+        settings = self.job.algorithm.task
+        if settings is None:
+            kinds = [i.kind for i in self.dataset.inputs]
+            settings = read_component(default_task(self.dataset.target_kind, kinds), TASKS)
+        try:
+            task: Task = build(settings, TASKS, self.dataset.task_facts)
+        except UserError as error:
+            raise error.under("algorithm.task") from None
+        return task
+
+    def new_model(self) -> nn.Module:
+        """The model with its first weights, the same for the same seed."""
+        seed_everything(self.job.seed)
+        try:
+            model = build(self.job.model, MODELS, self.dataset.facts)
+        except UserError as error:
+            raise error.under("model") from None
+        if not isinstance(model, nn.Module):
+            raise UserError.at("model.name", f"{self.job.model.name} makes no torch.nn.Module")
+        return model
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The model that `preflight` looked at, and that `train` trains when it is in-process."""
+        return self.new_model()
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """The task's metrics, of training and validation."""
+        from dataclasses import replace
+
+        running = self.task.running_metrics(self.task.new_tally())
+        shown = [m for m in self.task.metrics if m.name in running]
+        return [
+            replace(m, name=f"{split}/{m.name}") for split in ("train", "validation") for m in shown
+        ]
+
+    def preflight(self) -> Preflight:
+        """Data, model, steps, memory, resources."""
+        self.model  # noqa: B018  # built before anything is described: it may not fit the data
+        return describe(self.job, self.dataset, self.task, self.model, summarize(self.model))
+
+    def train(self, run: RunWriter) -> Outcome:
+        """Fit, here or on Ray Train's workers, and score the best epoch on the test split."""
+        write_json(run.folder.path / "dataset.json", self.dataset.state())
+        info = run.folder.info | {"dataset_fingerprint": self.dataset.fingerprint}
+        write_json(run.folder.path / "run.json", info)
+        if self.job.resources.num_workers == 1:
+            self.fit(run.folder, run, Workers(device=_device(self.job)))
+        else:
+            self._fit_on_workers(run)
+        progress = _saved_progress(run.folder)
+        run.mark_first_step(progress.first_step_at)
+        evaluation = self.evaluate(run.folder, EvaluateOptions())
+        rates = {"samples_per_s": round(progress.samples_per_s, 1)}
+        return Outcome(evaluation, progress.best_step, rates)
+
+    def fit(self, folder: RunFolder, writer: RunWriter | None, workers: Workers) -> None:
+        """Train as one of `workers`, from the last checkpoint; rank 0 has the writer."""
+        loop = Loop(self.job, self.dataset, self.model, self.task, workers, writer)
+        checkpoint = writer.resume() if writer is not None else folder.checkpoint("last")
+        if checkpoint is not None:
+            loop.resume(checkpoint.path)
+            if writer is not None:
+                writer.say(f"resumed from step {checkpoint.step:,}")
+        loop.fit()
+
+    def _fit_on_workers(self, run: RunWriter) -> None:
+        from trivium.trainers.supervised.distributed import run_workers
+
+        run.resume()  # takes back the lines after the checkpoint before any worker reads it
+        echo = Echo(run.folder.path / "workers" / "0.txt", run.say)
+        run_workers(
+            train_worker,
+            run.folder,
+            self.job.resources,
+            name=run.folder.id,
+            on_wait=echo.new_lines,
+        )
+        echo.new_lines()
+
+    def evaluate(self, run: RunFolder, options: EvaluateOptions) -> Evaluation:
+        """Score the best checkpoint of `run` on a split."""
+        from trivium.trainers.supervised.score import score
+
+        self._demand_same_data(run)
+        model = self.restore(run)
+        return score(self.job, self.dataset, self.task, model, options.split, _device(self.job))
+
+    def restore(self, run: RunFolder) -> nn.Module:
+        """The model with the weights of the run's best checkpoint."""
+        checkpoint = run.checkpoint("best")
+        if checkpoint is None:
+            raise RunFailed(
+                f"{run.id} has no whole checkpoint; `trivium resume {run.id}` makes one"
+            )
+        model = self.new_model()
+        load_weights(model, checkpoint.path / "weights.safetensors")
+        return model.eval()
+
+    def verify(self, recorded: Mapping[str, float], again: Mapping[str, float]) -> str | None:
+        """Scores of the same weights on the same rows must be equal, but for rounding."""
+        for name, value in recorded.items():
+            now = again.get(name)
+            if now is not None and not math.isclose(now, value, rel_tol=1e-4, abs_tol=1e-4):
+                return (
+                    f"{name} is {now:.6g}, but training recorded {value:.6g}: the saved model is "
+                    "not the one that was scored"
+                )
+        return None
+
+    def export(self, run: RunFolder, folder: Path) -> Sequence[tuple[str, Path]]:
+        """Weights as safetensors and the model as ONNX, compared on rows of the test split."""
+        from trivium.trainers.supervised.export import export
+
+        return export(self.job, self.dataset, self.restore(run), run, folder)
+
+    def _demand_same_data(self, run: RunFolder) -> None:
+        recorded = run.info.get("dataset_fingerprint")
+        if recorded and recorded != self.dataset.fingerprint:
+            raise UserError.at(
+                "dataset.source",
+                f"the data is not what {run.id} was trained on: fingerprint "
+                f"{self.dataset.fingerprint[:12]}, then {recorded[:12]}; "
+                "bring the files back, or train anew",
+            )
+
+
+def train_worker(folder: RunFolder, context: "WorkerContext") -> None:
+    """What each Ray Train worker runs: the same loop, its share of each batch."""
+    from trivium.platform.console import Console
+    from trivium.platform.tracking import trackers
+
+    with printing_to(folder.path / "workers" / f"{context.rank}.txt"):
+        job = folder.job()
+        assert isinstance(job, SupervisedJob)
+        supervised = Supervised(job)
+        workers = Workers(context.rank, context.world_size, context.device)
+        if not workers.is_first:
+            supervised.fit(folder, None, workers)
+            return
+        listeners = [Console(supervised.metrics), *trackers(folder, job)]
+        writer = RunWriter(folder, listeners, job.checkpoint.interval_s)
+        try:
+            supervised.fit(folder, writer, workers)
+        finally:
+            writer.close()
+
+
+def _saved_progress(run: RunFolder) -> Progress:
+    checkpoint = run.checkpoint("last")
+    assert checkpoint is not None, "the loop saves when it ends"
+    return Progress.read(load_state(checkpoint.path / "state.pt")["progress"])
+
+
+def _device(job: SupervisedJob) -> str:
+    gpus = job.resources.gpus_per_worker
+    return "cuda" if torch.cuda.is_available() and (gpus == "auto" or gpus > 0) else "cpu"

@@ -1,0 +1,106 @@
+"""What a training loop asks of the other workers: one class, whether there are others or not."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from trivium.platform.run_writer import RunWriter
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What rank 0 decided between two steps, the same on every worker."""
+
+    stop: bool = False
+    save: bool = False
+
+
+class Workers:
+    """This worker's place among `world_size` that learn together."""
+
+    def __init__(self, rank: int = 0, world_size: int = 1, device: str = "cpu") -> None:
+        self.rank = rank
+        self.world_size = world_size
+        self.device = torch.device(device)
+        self._next_talk = 0
+        self._step_began = time.monotonic()
+
+    @property
+    def is_first(self) -> bool:
+        """Rank 0 writes the run; the others only learn."""
+        return self.rank == 0
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """`model` such that its backward pass averages gradients over the workers."""
+        model = model.to(self.device)
+        if self.world_size == 1:
+            return model
+        from torch.nn.parallel import DistributedDataParallel
+
+        devices = [self.device.index] if self.device.type == "cuda" else None
+        # Buffers are made equal once an epoch instead of at each step: see `equal_buffers`.
+        return DistributedDataParallel(
+            model, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
+        )
+
+    @contextmanager
+    def without_sync(self, model: nn.Module, is_last: bool) -> Iterator[None]:
+        """Average gradients over the workers only with the last batch of a step."""
+        if self.world_size == 1 or is_last:
+            yield
+        else:
+            with model.no_sync():  # type: ignore[operator]
+                yield
+
+    def total(self, values: torch.Tensor) -> torch.Tensor:
+        """The sum of `values` over the workers."""
+        if self.world_size > 1:
+            torch.distributed.all_reduce(values)
+        return values
+
+    def equal_buffers(self, model: nn.Module) -> None:
+        """Give every worker the mean of running statistics (batch normalisation)."""
+        if self.world_size == 1:
+            return
+        for buffer in model.buffers():
+            if buffer.is_floating_point():
+                torch.distributed.all_reduce(buffer)
+                buffer.div_(self.world_size)
+
+    def gather(self, value: Any) -> list[Any]:
+        """`value` of every worker, by rank."""
+        if self.world_size == 1:
+            return [value]
+        gathered: list[Any] = [None] * self.world_size
+        torch.distributed.all_gather_object(gathered, value)
+        return gathered
+
+    def decide(self, step: int, writer: RunWriter | None) -> Decision:
+        """Ask rank 0 whether to stop or save; with other workers, about once a second.
+
+        The workers must agree at the same step, so rank 0 also tells at which step to talk again.
+        """
+        if self.world_size == 1:
+            assert writer is not None
+            return Decision(writer.stop, writer.checkpoint_due())
+        if step < self._next_talk:
+            return Decision()
+        now = time.monotonic()
+        step_s = (now - self._step_began) / max(1, step - self._last_talk)
+        self._step_began, self._last_talk = now, step
+        steps_ahead = max(1, min(1000, int(1.0 / max(step_s, 1e-6))))
+        words = torch.zeros(3, dtype=torch.int64)
+        if writer is not None:
+            words = torch.tensor([writer.stop, writer.checkpoint_due(), steps_ahead])
+        words = words.to(self.device)
+        torch.distributed.broadcast(words, src=0)
+        stop, save, ahead = words.tolist()
+        self._next_talk = step + ahead
+        return Decision(bool(stop), bool(save))
+
+    _last_talk = 0
