@@ -4,7 +4,7 @@ import math
 
 
 def number(value: object) -> str:
-    """Four decimals for measured values (fewer from 100 on), thousands separated for counts, `-` for none."""
+    """Four decimals for measured values, fewer from 100 on; counts whole; `-` for none."""
     if value is None:
         return "-"
     if isinstance(value, bool) or not isinstance(value, int | float):

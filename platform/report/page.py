@@ -171,6 +171,8 @@ def _figures(run: RunFolder) -> Iterable[tuple[str, str]]:
 
 
 def _scores(run: RunFolder, records: list[Record]) -> Grid | None:
+    if "interval_95" in run.result and run.exhibits:
+        return None  # the table over seeds says it, with intervals
     rows = [r for r in score_table(run, records) if r.validation is not None or r.test is not None]
     others = other_scores(run)
     if rows:
@@ -181,7 +183,8 @@ def _scores(run: RunFolder, records: list[Record]) -> Grid | None:
         ]
         cells = [(r.metric, *(getattr(r, s) for s in splits)) for r in rows]
         cells += [(k, *[None] * (len(splits) - 1), v) for k, v in others.items()]
-        note = "Train and validation at the best step." if "validation" in splits else ""
+        at = "best step" if run.result.get("best_step") is not None else "last report"
+        note = f"Train and validation at the {at}." if "validation" in splits else ""
         return Grid(("", *splits), tuple(cells), note)
     if others:
         return Grid(("", "value"), tuple(others.items()))

@@ -89,16 +89,16 @@ def not_finite(e: Evidence) -> Finding | None:
     bad = next(((r, k) for r in e.records for k in r if r[k] is None and "loss" in k), None)
     if bad is None and not _NOT_FINITE.search(e.error):
         return None
-    if bad is not None:
-        what = f"{bad[1]} was not finite at step {bad[0]['step']:,}"
-        sentence = f"{what}: {e.error}" if e.error and str(bad[0]["step"]) not in e.error else what
-        sentence = e.error if e.error and sentence == what else sentence
-    else:
-        sentence = e.error
+    sentence = e.error
+    if bad is not None and not _NOT_FINITE.search(e.error):
+        sentence = f"{bad[1]} was not finite at step {bad[0]['step']:,}. {e.error}"
     path, lr = e.setting("algorithm.optimizer.lr", "algorithm.lr")
-    advice = "a smaller learning rate is the usual cure, gradient clipping the next"
     command = e.train_with(path, f"{lr / 10:g}") if isinstance(lr, int | float) else ""
-    return Finding(f"{_full_stop(sentence)} {advice.capitalize()}.", command)
+    return Finding(
+        f"{_full_stop(sentence)} A smaller learning rate is the usual cure, gradient clipping the "
+        f"next.",
+        command,
+    )
 
 
 def out_of_memory(e: Evidence) -> Finding | None:
