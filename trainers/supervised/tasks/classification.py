@@ -233,7 +233,7 @@ class Classification(Task):
                 row=int(rows[i]),
                 truth=self.class_names[int(target[i])],
                 prediction=self.class_names[int(predicted[i])],
-                loss=float(losses[i]),
+                badness=float(losses[i]),
             )
             for i in wrong[order].tolist()
         ]

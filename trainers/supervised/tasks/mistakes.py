@@ -14,23 +14,30 @@ TEXT_LENGTH = 200
 
 @dataclass(frozen=True)
 class Mistake:
-    """A row that the model got wrong."""
+    """A row that the model got wrong; `badness` is its loss or error."""
 
     row: int
     truth: str | float
     prediction: str | float
-    loss: float
+    badness: float
 
 
 def show_mistakes(
-    title: str, mistakes: Sequence[Mistake], example: Callable[[int], Example]
+    title: str,
+    mistakes: Sequence[Mistake],
+    example: Callable[[int], Example],
+    badness: str = "loss",
 ) -> Exhibit:
-    """Pictures when the inputs are images, else a table with the inputs as text."""
+    """Pictures when the inputs are images, else a table with the inputs as text.
+
+    `badness` is what a mistake's number is called.
+    """
     examples = [example(mistake.row) for mistake in mistakes]
     images = [image for image in examples if isinstance(image, np.ndarray)]
     if images and len(images) == len(examples):
         captions = [
-            f"row {m.row}: {_cell(m.truth)}, predicted {_cell(m.prediction)} (loss {m.loss:.3g})"
+            f"row {m.row}: {_cell(m.truth)}, predicted {_cell(m.prediction)} "
+            f"({badness} {m.badness:.3g})"
             for m in mistakes
         ]
         return Pictures(
@@ -38,9 +45,9 @@ def show_mistakes(
         )
     return Table(
         title,
-        ("row", "truth", "prediction", "loss", "input"),
+        ("row", "truth", "prediction", badness, "input"),
         tuple(
-            (m.row, m.truth, m.prediction, m.loss, as_text(seen))
+            (m.row, m.truth, m.prediction, m.badness, as_text(seen))
             for m, seen in zip(mistakes, examples, strict=True)
         ),
     )
