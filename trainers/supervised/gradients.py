@@ -14,7 +14,7 @@ from torch import nn
 from trivium.platform.settings import Settings
 
 VANISHED = 1e-4
-"""A layer's gradient norm below this share of the largest layer's, look after look, has vanished."""
+"""A layer's gradient norm that stays below this share of the largest layer's has vanished."""
 EXPLODED = 100.0
 """A gradient norm above this multiple of its first values has exploded."""
 EXPLODED_AT_START = 1e4
