@@ -33,6 +33,7 @@ from trivium.datasets.split_columns import own_splits, times
 from trivium.datasets.splits import SPLITS, TRAIN, UNUSED, Codes, Keys, assign_splits
 from trivium.datasets.transforms.affine import Transform
 from trivium.datasets.transforms.impute import Impute
+from trivium.datasets.transforms.standardize import StandardizeSettings
 from trivium.platform.errors import Mistake, UserError
 from trivium.platform.settings import ComponentSettings
 from trivium.platform.settings import build as build_component
@@ -113,7 +114,7 @@ def _transforms(
     return (parts[0], parts[1:]) if imputes else (None, parts)
 
 
-DEFAULT_TRANSFORM = ComponentSettings(name="standardize")
+DEFAULT_TRANSFORM = StandardizeSettings(name="standardize")
 
 
 @dataclass

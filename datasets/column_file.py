@@ -87,16 +87,17 @@ class ReadColumn:
 def read_columns(mapped: MappedFile) -> dict[str, ReadColumn]:
     """The columns as views of the mapped file; nothing is read before it is used."""
     batch = ipc.open_file(mapped.buffer()).get_batch(0)
-    return {name: _view(batch.column(name)) for name in batch.schema.names}
+    return {name: _view(mapped, batch.column(name)) for name in batch.schema.names}
 
 
-def _view(column: pa.Array) -> ReadColumn:
+def _view(mapped: MappedFile, column: pa.Array) -> ReadColumn:
     if pa.types.is_fixed_size_list(column.type):
-        cells = column.values.to_numpy().reshape(len(column), column.type.list_size)
-        return ReadColumn(cells)
+        cells = mapped.array(column.values.to_numpy())
+        return ReadColumn(cells.reshape(len(column), column.type.list_size))
     if pa.types.is_large_list(column.type):
-        return ReadColumn(column.values.to_numpy(), column.offsets.to_numpy())
-    return ReadColumn(column.to_numpy()[:, None])
+        starts = mapped.array(column.offsets.to_numpy())
+        return ReadColumn(mapped.array(column.values.to_numpy()), starts)
+    return ReadColumn(mapped.array(column.to_numpy())[:, None])
 
 
 class _Reserved:
@@ -181,6 +182,5 @@ class _SkippingSink:
 def _offsets(path: Path, specs: Mapping[str, ColumnSpec]) -> dict[str, int]:
     """Where in the file the cells of each column begin."""
     mapped = MappedFile(path)
-    start = mapped.buffer().address
     columns = read_columns(mapped)
-    return {name: columns[name].cells.__array_interface__["data"][0] - start for name in specs}
+    return {name: mapped.offset(columns[name].cells) for name in specs}

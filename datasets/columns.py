@@ -70,9 +70,7 @@ def choose_columns(settings: DatasetSettings, source: Source) -> Columns:
     if mistakes:
         raise UserError(*mistakes)
     _check_use(settings, inputs)
-    return Columns(
-        inputs, target, split, settings.split.group, settings.split.time, image_shape
-    )
+    return Columns(inputs, target, split, settings.split.group, settings.split.time, image_shape)
 
 
 def is_number(kind: pa.DataType) -> bool:

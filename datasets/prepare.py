@@ -41,9 +41,7 @@ def prepare(
     return Dataset.open(built_folder(fingerprint, build_into))
 
 
-def _fingerprint(
-    source: Source, settings: DatasetSettings, target_kind: TargetKind | None
-) -> str:
+def _fingerprint(source: Source, settings: DatasetSettings, target_kind: TargetKind | None) -> str:
     """Hash of the bytes that were read and of all that was asked of them.
 
     The place of the files is not part of it: the same files elsewhere are the same data.
@@ -51,8 +49,10 @@ def _fingerprint(
     asked = dump(settings)
     del asked["source"]
     if asked["inputs"] is not None:  # a model takes the columns in this order
-        asked["inputs"] = list(dict(asked["inputs"]).items()) if isinstance(
-            asked["inputs"], dict
-        ) else asked["inputs"]
+        asked["inputs"] = (
+            list(dict(asked["inputs"]).items())
+            if isinstance(asked["inputs"], dict)
+            else asked["inputs"]
+        )
     text = json.dumps([FORMAT, source.identity(), target_kind, asked], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -113,7 +113,6 @@ class DatasetSettings(Settings):
             len(self.image_shape) != 3 or min(self.image_shape) < 1
         ):
             raise ValueError(
-                "image_shape must be [channels, height, width], "
-                f"got {list(self.image_shape)}"
+                f"image_shape must be [channels, height, width], got {list(self.image_shape)}"
             )
         return self

@@ -130,9 +130,7 @@ class _Characters:
         self._numbers = np.full(_CODE_POINTS, UNKNOWN, np.int32)
         self.vocabulary = pa.array([], pa.large_string())
 
-    def __call__(
-        self, texts: pa.Array
-    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    def __call__(self, texts: pa.Array) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
         """All code points in a row, and how many each text has; an empty text has one space."""
         texts = pc.if_else(pc.equal(texts, ""), " ", texts)
         texts = pc.utf8_slice_codeunits(texts, 0, self._max_length)

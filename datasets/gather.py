@@ -1,0 +1,93 @@
+"""Gathering the rows of one input into tensors, with its step x * scale + shift."""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from trivium.datasets.column_file import ReadColumn
+from trivium.datasets.meta import InputRecord
+
+
+class Gather(Protocol):
+    """One input: `mine` are this worker's rows of the global batch `whole`, as file places."""
+
+    def __call__(self, whole: torch.Tensor, mine: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """New tensors on the device, which the caller may keep and change."""
+
+
+def gather_for(record: InputRecord, column: ReadColumn, device: torch.device) -> Gather:
+    """The gather of an input's kind."""
+    if record.kind == "dense":
+        return DenseGather(record, column, device)
+    return TokensGather(column, device) if record.kind == "tokens" else IdGather(column, device)
+
+
+class DenseGather:
+    """Tables and images. Bytes travel to the device as bytes and become float32 there."""
+
+    def __init__(self, record: InputRecord, column: ReadColumn, device: torch.device) -> None:
+        self._cells = torch.from_numpy(column.cells)
+        self._shape, self._device = record.shape, device
+        scale, shift = np.array(record.scale), np.array(record.shift)
+        self._is_identity = bool((scale == 1).all() and (shift == 0).all())
+        self._is_uniform = bool((scale == scale[0]).all() and (shift == shift[0]).all())
+        self._factor = float(scale[0])
+        per_cell = (-1, *[1] * (len(record.shape) - 1))  # [F], or [C, 1, 1]
+        self._scale, self._shift = (
+            torch.tensor(v, dtype=torch.float32, device=device).reshape(per_cell)
+            for v in (scale, shift)
+        )
+
+    def __call__(self, whole: torch.Tensor, mine: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Float32 [B, *shape]."""
+        cells = to_device(torch.index_select(self._cells, 0, mine), self._device)
+        x = cells.float().view(len(mine), *self._shape)
+        if self._is_identity:
+            return (x,)
+        if self._is_uniform:  # one pass over the cells instead of two
+            return (torch.add(self._shift, x, alpha=self._factor, out=x),)
+        return (x.mul_(self._scale).add_(self._shift),)
+
+
+class TokensGather:
+    """Texts, padded with 0 to the longest of the global batch."""
+
+    def __init__(self, column: ReadColumn, device: torch.device) -> None:
+        assert column.starts is not None
+        self._cells = torch.from_numpy(column.cells)
+        self._starts = torch.from_numpy(column.starts)
+        self._device = device
+
+    def __call__(self, whole: torch.Tensor, mine: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Tokens int64 [B, T] and lengths int64 [B]."""
+        starts, lengths = self._extents(mine)
+        longest = lengths if whole is mine else self._extents(whole)[1]
+        steps = torch.arange(int(longest.max()))
+        inside = steps < lengths[:, None]
+        places = torch.where(inside, starts[:, None] + steps, 0)
+        tokens = torch.take(self._cells, places).long().mul_(inside)
+        return to_device(tokens, self._device), to_device(lengths, self._device)
+
+    def _extents(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        starts = torch.index_select(self._starts, 0, index)
+        return starts, torch.index_select(self._starts, 0, index + 1) - starts
+
+
+class IdGather:
+    """Ids of users or items."""
+
+    def __init__(self, column: ReadColumn, device: torch.device) -> None:
+        self._cells = torch.from_numpy(column.cells[:, 0])
+        self._device = device
+
+    def __call__(self, whole: torch.Tensor, mine: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Int64 [B]."""
+        return (to_device(torch.index_select(self._cells, 0, mine), self._device),)
+
+
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """`tensor` on `device`; to a GPU from pinned memory, so that the copy does not wait."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor if device.type == "cpu" else tensor.to(device)
