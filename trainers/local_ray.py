@@ -127,8 +127,23 @@ def _join(ray: Any, address: str, working_dir: Path | None, level: int, verbose:
 
 
 def _short_folder() -> Path:
-    base = "/tmp" if os.access("/tmp", os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="trivium-", dir=base))
+    """A folder for Ray's files, named by this process; those of dead processes go away."""
+    base = Path("/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir())
+    for left in base.glob("trivium-ray-*-*"):
+        owner = left.name.split("-")[2]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"trivium-ray-{os.getpid()}-", dir=base))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ handlers of this process stay what they are (Ray Train replaces that of Ctrl-C w
 import os
 import queue
 import re
+import signal
 import socket
 import tempfile
 import threading
@@ -102,6 +103,7 @@ class RayWorkers:
             "verbose": verbose,
         }
         self._runs: queue.SimpleQueue[tuple[_Run[Any], Future[None]] | None] = queue.SimpleQueue()
+        self._started = threading.Event()
         # Ray's processes end with the thread that started them, so one thread sees all of it.
         self._thread = threading.Thread(target=self._serve, name="ray", daemon=True)
 
@@ -141,6 +143,8 @@ class RayWorkers:
         done: Future[None] = Future()
         self._runs.put((_Run(worker, payload, name, self._resources), done))
         try:
+            self._started.wait()
+            _restore_signal_handlers()
             while not done.done():
                 wait([done], timeout=0.1)  # unlike done.result(), lets signal handlers run
                 if on_wait is not None:
@@ -154,6 +158,7 @@ class RayWorkers:
         """The thread: Ray's whole life, and each run in its turn."""
         try:
             with ray_session(num_cpus=_num_cpus(self._resources), **self._options) as is_own:
+                self._started.set()
                 import ray.train.torch  # noqa: F401  # takes a second that nobody waits for yet
 
                 while (asked := self._runs.get()) is not None:
@@ -164,6 +169,7 @@ class RayWorkers:
                     except BaseException as error:
                         done.set_exception(error)
         except BaseException as error:
+            self._started.set()
             while (asked := self._runs.get()) is not None:
                 asked[1].set_exception(error)
 
@@ -254,6 +260,12 @@ def _cause_of_death(failure: BaseException) -> str:
     found = re.search(r"(Worker exit type:.*?)(?: Some common causes|$)", str(failure), re.S)
     reason = found[1].strip() if found else str(failure)
     return f"most often the machine is out of memory. {reason}"
+
+
+def _restore_signal_handlers() -> None:
+    """Take SIGTERM back from Ray, whose handler prints a stack before it calls ours."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 
 def _stop_now() -> None:
