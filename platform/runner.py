@@ -23,6 +23,7 @@ from trivium.platform.provenance import describe
 from trivium.platform.run import RunFolder, process_started, utc_now, write_json
 from trivium.platform.run_writer import STOP_FILE, Listener, RunWriter
 from trivium.platform.store import Store
+from trivium.platform.tracking import check_tracking, finish_tracking, trackers
 
 
 @dataclass(frozen=True)
@@ -115,23 +116,26 @@ def train(
     with logged(run.log), listening(lambda: _asked_to_stop(stop_file)) as stop:
         console = screen.console(algorithm.metrics)
         _show_head(console, run, job, preflight)
+        tracked = trackers(run, job)
         writer = RunWriter(
             run,
-            [console, *_trackers(run, job), *listeners],
+            [console, *tracked, *listeners],
             job.checkpoint.interval_s,
             is_stopping=lambda: stop.requested,
         )
-        _amend(run, status="running", error=None, ended=None)
+        _amend(run, status="running", error=None, ended=None, facts=preflight.facts)
         try:
             outcome = algorithm.train(writer)
         except BaseException as error:
             writer.close()
             _record_failure(run, error)
             write_report(run)
+            finish_tracking(tracked, RunFolder(run.path))
             raise
         writer.close()
         _record_outcome(run, writer, outcome)
         write_report(run)
+        finish_tracking(tracked, RunFolder(run.path))
     return RunFolder(run.path)
 
 
@@ -146,6 +150,7 @@ def write_report(run: RunFolder) -> None:
 
 
 def _checked(job: Job) -> tuple[Algorithm, Preflight]:
+    check_tracking(job)
     algorithm = make_algorithm(job)
     preflight = algorithm.preflight()
     if preflight.problems:
@@ -159,12 +164,6 @@ def _show_head(console: Console, run: RunFolder, job: Job, preflight: Preflight)
     for warning in preflight.warnings:
         console.say(f"warning: {warning}")
     console.say("")
-
-
-def _trackers(run: RunFolder, job: Job) -> list[Listener]:
-    from trivium.platform.tracking import trackers
-
-    return trackers(run, job)
 
 
 def _asked_to_stop(stop_file: Path) -> None:
