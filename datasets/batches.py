@@ -14,6 +14,8 @@ from trivium.datasets.batch import Batch
 from trivium.datasets.dataset import Dataset
 from trivium.datasets.gather import Gather, gather_for
 
+Places = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+
 _POOL = 50  # batches whose texts are sorted by length together
 _LARGE_FILE = 256 * 2**20  # bytes; a smaller file may stay in resident memory
 _MOST_TOUCHED = 384 * 2**20  # bytes of a large file that may be resident
@@ -70,12 +72,11 @@ class Batches:
             whole = order[first : first + self._batch_size]
             yield reader.batch(whole, whole[self._rank :: step] if step > 1 else whole)
 
-    def _order(self, epoch: int, lengths: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
+    def _order(self, epoch: int, lengths: npt.NDArray[np.int64] | None) -> Places:
         """Places of the split's rows in the file, batch after batch, [num_rows]."""
         narrow = self._first + self._num_rows < 2**31
-        order = np.arange(
-            self._first, self._first + self._num_rows, dtype=np.int32 if narrow else np.int64
-        )
+        ends = (self._first, self._first + self._num_rows)
+        order: Places = np.arange(*ends, dtype=np.int32) if narrow else np.arange(*ends)
         random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self._seed, epoch])))
         if self._shuffle:
             random.shuffle(order)
@@ -91,9 +92,7 @@ def _by_length(lengths: npt.NDArray[np.int64], pool: int) -> npt.NDArray[np.int6
     return np.lexsort((lengths, np.arange(len(lengths)) // pool))
 
 
-def _shuffled_batches(
-    order: npt.NDArray[np.int64], batch_size: int, random: np.random.Generator
-) -> npt.NDArray[np.int64]:
+def _shuffled_batches(order: Places, batch_size: int, random: np.random.Generator) -> Places:
     """Batches in random order, or the model would see all short texts first; a part stays last."""
     num_whole = len(order) // batch_size
     whole = order[: num_whole * batch_size].reshape(num_whole, batch_size)

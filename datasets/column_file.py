@@ -42,12 +42,12 @@ class ColumnFileWriter:
 
     def __init__(self, path: Path, num_rows: int, specs: Mapping[str, ColumnSpec]) -> None:
         self._specs = specs
-        with _Reserved(path.with_suffix(".reserved"), num_rows, specs) as reserved:
-            with path.open("wb") as file:
-                sink = pa.PythonFile(_SkippingSink(file, reserved), mode="w")
-                with ipc.new_file(sink, reserved.batch.schema) as writer:
-                    writer.write_batch(reserved.batch)
-                file.truncate()
+        empty = _Reserved(path.with_suffix(".reserved"), num_rows, specs)
+        with empty as reserved, path.open("wb") as file:
+            sink = pa.PythonFile(_SkippingSink(file, reserved), mode="w")
+            with ipc.new_file(sink, reserved.batch.schema) as writer:
+                writer.write_batch(reserved.batch)
+            file.truncate()
         self._offsets = _offsets(path, specs)
         self._file = path.open("r+b")
 

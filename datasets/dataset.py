@@ -128,7 +128,7 @@ class Dataset:
         return read_columns(self.file)
 
     def positions(self, rows: npt.NDArray[np.int64], split: str) -> npt.NDArray[np.int64]:
-        """Where in the split the rows stand whose numbers in the source (`Batch.rows`) these are."""
+        """Where in the split those rows stand that have these numbers in the source."""
         record = self.split(split)
         numbers = self.columns["row"].cells[record.start : record.start + record.num_rows, 0]
         return np.searchsorted(numbers, rows)  # a split keeps the order of the source

@@ -77,6 +77,6 @@ def _check_path(name: str, folders: list[Path]) -> None:
     if re.fullmatch(r"[\w-]+", name) and not any((folder / name).exists() for folder in folders):
         raise UserError.at(
             "dataset.source",
-            f"unknown source {name!r}{nearest(name, SOURCES)} (known: {', '.join(sorted(SOURCES))}; "
-            "or a path, or your own as file.py:function)",
+            f"unknown source {name!r}{nearest(name, SOURCES)} "
+            f"(known: {', '.join(sorted(SOURCES))}; or a path, or your own as file.py:function)",
         )

@@ -64,11 +64,8 @@ class Meta:
     @classmethod
     def read(cls, folder: Path) -> "Meta":
         """The record of a prepared data set."""
-        data = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        data["inputs"] = tuple(
-            InputRecord(**{k: tuple(v) if k in _TUPLES else v for k, v in record.items()})
-            for record in data["inputs"]
-        )
+        data: dict[str, Any] = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        data["inputs"] = tuple(map(_input_record, data["inputs"]))
         data["splits"] = {
             name: SplitRecord(**{**record, "class_counts": tuple(record["class_counts"])})
             for name, record in data["splits"].items()
@@ -78,4 +75,6 @@ class Meta:
         return cls(**data)
 
 
-_TUPLES = ("shape", "columns", "scale", "shift")
+def _input_record(data: dict[str, Any]) -> InputRecord:
+    tuples = {key: tuple(data[key]) for key in ("shape", "columns", "scale", "shift")}
+    return InputRecord(**{**data, **tuples})

@@ -52,7 +52,8 @@ def hash_values(values: pa.Array, key: str) -> Hashes:
     distinct = [_hash_text(str(v).encode(), key) for v in encoded.dictionary.to_pylist()]
     table = np.array([*distinct, _hash_text(b"", f"{key} is null")], np.uint64)
     codes = encoded.indices.fill_null(len(distinct)) if encoded.null_count else encoded.indices
-    return table[codes.to_numpy(zero_copy_only=False)]
+    hashes: Hashes = table[codes.to_numpy(zero_copy_only=False)]
+    return hashes
 
 
 def combined(hashes: Iterable[Hashes]) -> Hashes:

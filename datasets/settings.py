@@ -35,7 +35,7 @@ class SplitSettings(Settings):
     """Column whose equal values stay in one split (a patient, a customer)."""
 
     time: str | None = None
-    """Column to split by: the oldest rows train, the newest test; rows of one time stay together."""
+    """Column to split by: the oldest rows train, the newest test; equal times stay together."""
 
     column: str | None = None
     """Column that says train, validation or test for each row."""

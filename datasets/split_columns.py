@@ -37,7 +37,8 @@ def own_splits(values: pa.Array, column: str, first_row: int) -> Codes:
             f"{column} is {values[row].as_py()!r} in row {first_row + row} (counted from 0); "
             "it must be train, validation or test in every row",
         )
-    return codes[found]
+    chosen: Codes = codes[found]
+    return chosen
 
 
 def times(values: pa.Array, column: str, first_row: int) -> npt.NDArray[Any]:
@@ -47,15 +48,12 @@ def times(values: pa.Array, column: str, first_row: int) -> npt.NDArray[Any]:
     if mistakes := missing.mistakes():
         raise UserError(*mistakes)
     try:
-        if is_text(values.type):
+        if is_text(values.type) or pa.types.is_date(values.type):
             values = values.cast(pa.timestamp("us"))
-        if pa.types.is_temporal(values.type):
-            if pa.types.is_date(values.type):
-                values = values.cast(pa.timestamp("us"))
-            return values.cast(pa.int64()).to_numpy(zero_copy_only=False)
-        if pa.types.is_integer(values.type):
-            return values.cast(pa.int64()).to_numpy(zero_copy_only=False)
-        return as_floats(values)
+        if not (pa.types.is_temporal(values.type) or pa.types.is_integer(values.type)):
+            return as_floats(values)
+        ticks: npt.NDArray[np.int64] = values.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        return ticks
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise UserError.at(
             "dataset.split.time",

@@ -55,8 +55,9 @@ def assign_splits(settings: SplitSettings, keys: Keys, source: str) -> Codes:
             )
         codes[open_rows] = _cut_by_class(line, keys.classes[open_rows], shares)
     else:
-        counts = [round(len(line) * share) for share in (shares.test, shares.validation)]
-        codes[open_rows] = _cut(line, *counts, _num_train(shares, len(line)))
+        num_test, num_validation = (round(len(line) * s) for s in (shares.test, shares.validation))
+        num_train = _num_train(shares, len(line))
+        codes[open_rows] = _cut(line, num_test, num_validation, num_train)
     _check_rows(settings, shares, codes, len(open_rows))
     return codes
 
@@ -117,7 +118,8 @@ def _lowest(line: np.ndarray, count: int) -> npt.NDArray[np.bool_]:
     if count <= 0 or count >= len(line):
         return np.full(len(line), count > 0)
     border = np.partition(line, count)[count]
-    below, upto = line < border, line <= border
+    below: npt.NDArray[np.bool_] = line < border
+    upto: npt.NDArray[np.bool_] = line <= border
     without, with_border = int(below.sum()), int(upto.sum())
     nearer = count - without <= with_border - count
     return below if without and nearer else upto
@@ -140,7 +142,7 @@ def _allot(
 ) -> npt.NDArray[np.int64]:
     """Rows of each class, their sum right: what rounding down leaves goes to the largest rests."""
     exact = sizes * share
-    counts = np.minimum(np.floor(exact + 1e-9).astype(np.int64), most)
+    counts: npt.NDArray[np.int64] = np.minimum(np.floor(exact + 1e-9).astype(np.int64), most)
     missing = round(float(sizes.sum()) * share) - int(counts.sum())
     order = np.argsort(counts - exact, kind="stable")
     order = order[counts[order] < most[order]]

@@ -1,6 +1,7 @@
 """Numbers and categories: one float32 matrix, a category as one column for each of its values."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class DenseEncoder(Encoder):
     name = "x"
 
     def __init__(
-        self, kinds: dict[str, Kind], impute: Impute | None, transforms: list[Transform]
+        self, kinds: Mapping[str, Kind], impute: Impute | None, transforms: list[Transform]
     ) -> None:
         self._numbers = [_Numbers(name) for name, kind in kinds.items() if kind == "number"]
         self._categories = [_Category(name) for name, kind in kinds.items() if kind == "category"]
@@ -164,8 +165,10 @@ class _Numbers:
             self._uneven.add(fixed_width(values, self.width)[1], first_row)
         cells = self.cells(batch)
         if not np.isfinite(cells).all():
-            self._missing.add(np.isnan(cells).any(axis=1), first_row)
-            self._infinite.add(np.isinf(cells).any(axis=1), first_row)
+            missing: Mask = np.any(np.isnan(cells), axis=1)
+            infinite: Mask = np.any(np.isinf(cells), axis=1)
+            self._missing.add(missing, first_row)
+            self._infinite.add(infinite, first_row)
         return cells
 
     def cells(self, batch: pa.RecordBatch) -> Floats:
@@ -258,8 +261,8 @@ class Moments:
         count = np.sum(~np.isnan(cells), axis=0, dtype=np.float64)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a column of gaps only has no mean
-            mean = np.nan_to_num(np.nanmean(cells, axis=0))
-            squares = np.nansum((cells - mean) ** 2, axis=0)
+            mean: Floats = np.nan_to_num(np.nanmean(cells, axis=0))
+            squares: Floats = np.nansum((cells - mean) ** 2, axis=0)
         self._merge(count, mean, squares)
         self.min = np.fmin(self.min, np.fmin.reduce(cells, axis=0))
         self.max = np.fmax(self.max, np.fmax.reduce(cells, axis=0))

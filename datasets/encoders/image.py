@@ -37,7 +37,8 @@ class ImageEncoder(Encoder):
         cells, uneven = fixed_width(batch.column(self._column), self._width)
         self._uneven.add(uneven, first_row)
         if cells.dtype != np.uint8:
-            self._range.add(((cells < 0) | (cells > 255)).any(axis=1), first_row)
+            outside: Mask = np.any((cells < 0) | (cells > 255), axis=1)
+            self._range.add(outside, first_row)
         return hash_bytes(cells.astype(np.uint8, copy=False), "image")
 
     def mistakes(self) -> list[Mistake]:

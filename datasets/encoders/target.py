@@ -134,7 +134,7 @@ class TargetEncoder:
             return as_floats(values).astype(np.float32)[:, None]
         encoded = values.dictionary_encode()
         table = np.array([self._index[v] for v in encoded.dictionary.to_pylist()], np.int32)
-        codes = table[encoded.indices.to_numpy(zero_copy_only=False)]
+        codes: npt.NDArray[np.int32] = table[encoded.indices.to_numpy(zero_copy_only=False)]
         return self._ranks[codes].astype(np.int64)[:, None]
 
     def _settle_classes(self) -> None:

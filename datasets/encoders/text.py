@@ -120,7 +120,8 @@ class _Words:
 
     def numbers(self, words: pa.Array) -> npt.NDArray[np.int32]:
         found = pc.index_in(words, value_set=self.vocabulary).fill_null(UNKNOWN - _NUM_SPECIAL)
-        return found.to_numpy(zero_copy_only=False).astype(np.int32) + np.int32(_NUM_SPECIAL)
+        numbers: npt.NDArray[np.int32] = found.to_numpy(zero_copy_only=False).astype(np.int32)
+        return numbers + np.int32(_NUM_SPECIAL)
 
 
 class _Characters:

@@ -7,7 +7,10 @@ from trivium.datasets.sources.package_file import package_file
 
 
 def movielens_100k() -> Source:
-    """100,000 ratings, 943 users, 1,682 films. Columns: user, item, rating (1 to 5), timestamp (s)."""
+    """100,000 ratings of 1,682 films by 943 users.
+
+    Columns: user, item, rating (1 to 5), timestamp (s).
+    """
     file = package_file(
         "movielens-100k", "recbole", "1.2.1", "recbole/dataset_example/ml-100k/ml-100k.inter"
     )
