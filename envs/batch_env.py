@@ -45,8 +45,8 @@ class BatchEnv(VectorEnv[Any, Any, Any]):  # type: ignore[misc]  # gymnasium cou
             array that the next step writes into: faster, for a learner that stores it at once.
 
     A subclass sets the single spaces, `num_reset_words` and `num_step_words`, and has `_start(rows,
-    words)`, `_advance(actions, words)` and `_observe()`. Stepping a copy whose episode is over (its
-    result is thrown away) must not fail.
+    words)`, `_advance(actions, words)` and `_observe(rows, out)`. Stepping a copy whose episode is
+    over (its result is thrown away) must not fail.
     """
 
     num_reset_words = 0
@@ -79,6 +79,9 @@ class BatchEnv(VectorEnv[Any, Any, Any]):  # type: ignore[misc]  # gymnasium cou
         self.copy = copy
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self._observations = np.zeros(
+            self.observation_space.shape, dtype=self.observation_space.dtype
+        )
         self._num_actions = _num_actions(self.single_action_space)
         self._limit = np.uint64(max_episode_steps or (1 << 63))
         self._streams = np.zeros(0, dtype=np.uint64)
@@ -109,7 +112,8 @@ class BatchEnv(VectorEnv[Any, Any, Any]):  # type: ignore[misc]  # gymnasium cou
         if seed is None and not first:
             self._episodes[rows] += np.uint64(1)
         self._begin(rows)
-        return self._returned(self._observe()), {}
+        self._observe(slice(None), self._observations)
+        return self._returned(), {}
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step every copy with its action.
@@ -133,14 +137,18 @@ class BatchEnv(VectorEnv[Any, Any, Any]):  # type: ignore[misc]  # gymnasium cou
                 truncations[rows] = False
                 self._begin_next(rows)
             self._over = terminations | truncations
-        elif self.autoreset_mode is AutoresetMode.SAME_STEP:
+        self._observe(slice(None), self._observations)
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
             over = terminations | truncations
             rows = np.flatnonzero(over)
             if rows.size:
-                infos = {"final_obs": self._observe().copy(), "_final_obs": over}
+                infos = {"final_obs": self._observations.copy(), "_final_obs": over}
                 infos |= {"final_info": {}, "_final_info": over.copy()}
                 self._begin_next(rows)
-        return self._returned(self._observe()), rewards, terminations, truncations, infos
+                first = np.empty_like(self._observations[rows])
+                self._observe(rows, first)
+                self._observations[rows] = first
+        return self._returned(), rewards, terminations, truncations, infos
 
     def render(self) -> Any:
         """One picture per copy, uint8 `[height, width, 3]` each; None without a render mode."""
@@ -183,8 +191,8 @@ class BatchEnv(VectorEnv[Any, Any, Any]):  # type: ignore[misc]  # gymnasium cou
             )
         return actions
 
-    def _returned(self, observations: Any) -> Any:
-        return observations.copy() if self.copy else observations
+    def _returned(self) -> Any:
+        return self._observations.copy() if self.copy else self._observations
 
     def _start(self, rows: Rows, words: Words) -> None:
         """Make the starting states of these rows `[R]` from the words `[W, R]`."""
@@ -196,8 +204,8 @@ class BatchEnv(VectorEnv[Any, Any, Any]):  # type: ignore[misc]  # gymnasium cou
         """Move every copy by one step; fresh arrays of rewards and terminations `[B]`."""
         raise NotImplementedError
 
-    def _observe(self) -> Any:
-        """The observations of every copy, in an array that the next call may write again."""
+    def _observe(self, rows: Rows | slice, out: npt.NDArray[Any]) -> None:
+        """Write the observations of these rows to `out`, `[R, ...]`."""
         raise NotImplementedError
 
     def _picture(self, row: int) -> npt.NDArray[np.uint8]:

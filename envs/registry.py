@@ -23,6 +23,13 @@ class Entry(NamedTuple):
 
 
 ENVS: dict[str, Entry] = {
+    "trivium/GridDrive-v0": Entry(
+        env="trivium.envs.grid_drive.env:GridDriveEnv",
+        vector_env="trivium.envs.grid_drive.vector:GridDriveVectorEnv",
+        baseline="trivium.envs.grid_drive.baseline:AStar",
+        max_episode_steps=100,
+        reward_threshold=0.85,
+    ),
     "trivium/Inventory-v0": Entry(
         env="trivium.envs.inventory.env:InventoryEnv",
         vector_env="trivium.envs.inventory.vector:InventoryVectorEnv",

@@ -37,7 +37,6 @@ class InventoryVectorEnv(BatchEnv):
         self.stock = np.zeros(num_envs, dtype=np.int32)
         self.pipeline = np.zeros((self.rules.lead_time, num_envs), dtype=np.int32)
         self.period = np.zeros((3, num_envs), dtype=np.int32)
-        self._observations = np.zeros((num_envs, 1 + self.rules.lead_time), dtype=np.float32)
 
     def _start(self, rows: Rows, words: Words) -> None:
         self.stock[rows] = words[0].astype(np.int64) * (self.rules.start_stock + 1) // NUM_WORDS
@@ -74,11 +73,10 @@ class InventoryVectorEnv(BatchEnv):
         profit *= rules.scale
         return profit, np.zeros(self.num_envs, dtype=np.bool_)
 
-    def _observe(self) -> npt.NDArray[np.float32]:
+    def _observe(self, rows: Rows | slice, out: npt.NDArray[Any]) -> None:
         unit = 1.0 / self.rules.capacity
-        np.multiply(self.stock, unit, out=self._observations[:, 0], casting="same_kind")
-        np.multiply(self.pipeline.T, unit, out=self._observations[:, 1:], casting="same_kind")
-        return self._observations
+        np.multiply(self.stock[rows], unit, out=out[:, 0], casting="same_kind")
+        np.multiply(self.pipeline[:, rows].T, unit, out=out[:, 1:], casting="same_kind")
 
     def _picture(self, row: int) -> npt.NDArray[np.uint8]:
         order, demand, unmet = self.period[:, row].tolist()

@@ -40,7 +40,6 @@ class MachineCareVectorEnv(BatchEnv):
         self.levels = np.zeros((num_machines, num_envs), dtype=np.int64)
         self.last_actions = np.zeros(num_envs, dtype=np.int64)
         self._index = np.zeros(num_envs, dtype=np.int64)
-        self._shares = np.zeros((num_envs, num_machines), dtype=np.float32)
 
     def _start(self, rows: Rows, words: Words) -> None:
         first = words[: self.rules.num_machines].astype(np.int64)
@@ -61,11 +60,11 @@ class MachineCareVectorEnv(BatchEnv):
         self._index[:] = self._strides @ self.levels
         return rewards, self._index == self.rules.num_states - 1
 
-    def _observe(self) -> npt.NDArray[Any]:
+    def _observe(self, rows: Rows | slice, out: npt.NDArray[Any]) -> None:
         if self.rules.observation == "index":
-            return self._index
-        np.divide(self.levels.T, self.rules.broken, out=self._shares, casting="same_kind")
-        return self._shares
+            out[:] = self._index[rows]
+        else:
+            np.divide(self.levels[:, rows].T, self.rules.broken, out=out, casting="same_kind")
 
     def _picture(self, row: int) -> npt.NDArray[np.uint8]:
         return picture(self.rules, self.levels[:, row].tolist(), int(self.last_actions[row]))
