@@ -22,8 +22,8 @@ from ray.rllib.utils.metrics import (
 
 from trivium.trainers.rl.environment.vector import Episode
 from trivium.trainers.rl.job import RlJob
-from trivium.trainers.rl.player import Player
 from trivium.trainers.rl.plain_data import pack, unpack
+from trivium.trainers.rl.player import Player
 
 STATE = "state.pt"
 

@@ -43,7 +43,8 @@ class EvaluationSettings(Settings):
     episodes: int = Field(20, ge=1, le=10_000)
     """Episodes of each evaluation."""
     confirm_episodes: int = Field(100, ge=1, le=10_000)
-    """Fresh episodes that must confirm stop.return_mean, and that score the finished run."""
+    """Fresh episodes that must confirm stop.return_mean, less their standard error; as many more
+    score the finished run."""
     max_steps: int = Field(20_000, ge=1)
     """An evaluation episode is cut after this many steps, for environments without a limit."""
 

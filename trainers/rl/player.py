@@ -41,6 +41,11 @@ class Scores(NamedTuple):
     success_rate: float | None
     episodes: int
 
+    @property
+    def error(self) -> float:
+        """Standard error of return_mean."""
+        return self.return_ci95 / 1.96
+
 
 def play_episodes(
     player: Player,

@@ -123,7 +123,7 @@ class Training:
             self._run.save_checkpoint(self._step, self._algorithm.save_weights, name="best")
         if target is not None and mean >= target:
             confirmed = self._play("confirm", self._job.evaluation.confirm_episodes)
-            if confirmed is not None and confirmed.return_mean >= target:
+            if confirmed is not None and confirmed.return_mean - confirmed.error >= target:
                 self._reached = True
                 self._best_step = self._step
                 self._run.save_checkpoint(self._step, self._algorithm.save_weights, name="best")

@@ -71,7 +71,7 @@ class Environments:
     @property
     def starting(self) -> NDArray[np.bool_]:
         """[B] True where `obs` is the first observation of an episode."""
-        return self._lengths == 0
+        return (self._lengths == 0) & ~self._ended if self._resets_next_step else self._lengths == 0
 
     def reset(self, seed: int) -> NDArray[Any]:
         """Start anew: copy i from `seed + i`, or all from `seed` in a native vector version."""

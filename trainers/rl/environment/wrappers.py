@@ -65,7 +65,8 @@ def normalize_observation(settings: NormalizeObservationSettings) -> NormalizeOb
 
 def normalize_reward(settings: NormalizeRewardSettings) -> NormalizeRewardSettings:
     """Rewards over the running standard deviation of the discounted return; learning sees these,
-    reported returns are the environment's own."""
+    reported returns are the environment's own.
+    """
     return settings
 
 

@@ -1,0 +1,244 @@
+"""Learns from rollouts: advantages, then epochs of minibatches, on flat parameters.
+
+All parameters are views of one flat tensor, so that clipping, Adam and averaging over learners are
+one operation each. Several learners hold the same rollout, draw the same permutation, take each
+their share of every minibatch and sum their gradients, so N learners equal one up to rounding.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trivium.trainers.rl.actor_critic.advantages import discounted_returns, gae
+from trivium.trainers.rl.actor_critic.objective import STATISTICS, Minibatch, Weights, gradients
+from trivium.trainers.rl.actor_critic.plan import Plan
+from trivium.trainers.rl.actor_critic.policy import Policy
+from trivium.trainers.rl.rollout import Rollout
+
+
+class Share(NamedTuple):
+    """Which of `count` learners this is, and how they sum a tensor in place."""
+
+    index: int = 0
+    count: int = 1
+    add_up: Callable[[torch.Tensor], None] = lambda _: None
+
+
+class Learner:
+    """Changes the weights of `policy` in place."""
+
+    def __init__(self, policy: Policy, plan: Plan, seed: int, share: Share | None = None) -> None:
+        self._policy, self._plan, self._share = policy, plan, share or Share()
+        self._generator = np.random.default_rng(seed)
+        self._parameters = list(policy.parameters())
+        self._flat = torch.nn.Parameter(_flatten(self._parameters))
+        self._flat.grad = torch.zeros_like(self._flat)
+        self._optimizer = torch.optim.Adam([self._flat], lr=1.0, eps=plan.adam_epsilon, fused=True)
+        self._device = self._flat.device
+
+    def update(self, rollout: Rollout, env_steps: int) -> dict[str, float]:
+        """Learn from `rollout`, made after `env_steps` steps in all; statistics to report."""
+        plan = self._plan
+        values, next_values = self._values(rollout)
+        advantages, returns = self._targets(rollout, values, next_values)
+        valid = rollout.valid
+        statistics = {"explained_variance": _explained_variance(values[valid], returns[valid])}
+        if plan.normalize_advantages:
+            chosen = advantages[valid]
+            advantages = (advantages - chosen.mean()) / (chosen.std() + 1e-8)
+        arrays = self._rows(rollout, advantages.astype(np.float32), returns, values)
+        weights = Weights(
+            clip=None if plan.clip is None else plan.clip.at(env_steps),
+            value_clip=plan.value_clip,
+            value=plan.value_coefficient if plan.has_critic else 0.0,
+            entropy=plan.entropy_coefficient.at(env_steps),
+        )
+        lr = plan.lr.at(env_steps)
+        self._optimizer.param_groups[0]["lr"] = lr
+        return statistics | self._epochs(rollout, arrays, weights) | {"lr": lr}
+
+    def get_state(self) -> dict[str, Any]:
+        """Plain data: weights, optimizer, random numbers."""
+        return {
+            "weights": self._policy.state_dict(),
+            "optimizer": self._optimizer.state_dict()["state"],
+            "generator": self._generator.bit_generator.state,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from `get_state`."""
+        self._policy.load_state_dict(state["weights"])
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": state["optimizer"], "param_groups": groups})
+        self._generator.bit_generator.state = state["generator"]
+
+    # Advantages.
+
+    @torch.inference_mode()
+    def _values(self, rollout: Rollout) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Values [T, B] of what was acted on, and of what followed."""
+        if self._policy.memory_size is not None:
+            return self._values_with_memory(rollout)
+        grid = rollout.starting.shape
+        obs = self._tensor(rollout.obs).flatten(0, 1)
+        values = self._policy.values(obs).cpu().numpy().reshape(grid)
+        next_values = values[1:].copy()
+        if rollout.finals:
+            finals = self._tensor(np.concatenate([obs for _, _, obs in rollout.finals]))
+            found, start = self._policy.values(finals).cpu().numpy(), 0
+            for t, rows, _ in rollout.finals:
+                next_values[t, rows] = found[start : start + len(rows)]
+                start += len(rows)
+        return values[:-1], next_values
+
+    def _values_with_memory(
+        self, rollout: Rollout
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        assert rollout.memory is not None
+        memory = tuple(map(self._tensor, rollout.memory))
+        finals = {t: (rows, obs) for t, rows, obs in rollout.finals}
+        values = np.zeros(rollout.starting.shape, np.float32)
+        ends: dict[int, NDArray[np.float32]] = {}
+        for t in range(len(values)):
+            obs, starting = self._tensor(rollout.obs[t]), self._tensor(rollout.starting[t])
+            _, value, memory = self._policy.step(obs, starting, (memory[0], memory[1]))
+            values[t] = value.cpu().numpy()
+            if t in finals:
+                rows, final = finals[t]
+                own = (memory[0][rows], memory[1][rows])
+                going_on = torch.zeros(len(rows), dtype=torch.bool, device=self._device)
+                ends[t] = self._policy.step(self._tensor(final), going_on, own)[1].cpu().numpy()
+        next_values = values[1:].copy()
+        for t, found in ends.items():
+            next_values[t, finals[t][0]] = found
+        return values[:-1], next_values
+
+    def _targets(
+        self,
+        rollout: Rollout,
+        values: NDArray[np.float32],
+        next_values: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        plan, ends = self._plan, (rollout.terminated, rollout.truncated)
+        if not plan.has_critic:
+            returns = discounted_returns(rollout.rewards, np.zeros_like(values), *ends, plan.gamma)
+            return returns, returns
+        advantages = gae(rollout.rewards, values, next_values, *ends, plan.gamma, plan.gae_lambda)
+        return advantages, advantages + values
+
+    # Minibatches.
+
+    def _rows(
+        self,
+        rollout: Rollout,
+        advantages: NDArray[np.float32],
+        returns: NDArray[np.float32],
+        values: NDArray[np.float32],
+    ) -> Minibatch:
+        """The whole rollout as a minibatch, [T * B] rows, or [T, B] with memory."""
+        with torch.inference_mode(False), torch.no_grad():
+            actions = self._tensor(rollout.actions).flatten(0, 1)
+            parameters = self._tensor(rollout.parameters).flatten(0, 1)
+            log_probs = self._policy.distribution.evaluate(parameters, actions).log_prob
+            whole = Minibatch(
+                self._tensor(rollout.obs[:-1]).flatten(0, 1),
+                actions,
+                log_probs,
+                *(self._tensor(a).flatten() for a in (advantages, returns, values)),
+            )
+        if self._policy.memory_size is None:
+            return whole
+        return Minibatch(*(t.unflatten(0, rollout.valid.shape) for t in whole))
+
+    def _epochs(self, rollout: Rollout, arrays: Minibatch, weights: Weights) -> dict[str, float]:
+        plan, has_memory = self._plan, self._policy.memory_size is not None
+        rows = np.arange(rollout.valid.shape[1]) if has_memory else np.flatnonzero(rollout.valid)
+        total, count, norms = torch.zeros(len(STATISTICS), device=self._device), 0, 0.0
+        for _ in range(plan.epochs):
+            self._generator.shuffle(rows)
+            before, steps = total.clone(), 0
+            for part in np.array_split(rows, plan.num_minibatches):
+                statistics, norm = self._minibatch(rollout, arrays, part, weights)
+                total += statistics
+                norms += norm
+                steps += 1
+            count += steps
+            kl = float((total - before)[STATISTICS.index("kl")]) / steps
+            if plan.target_kl is not None and kl > 1.5 * plan.target_kl:
+                break
+        means = (total / count).tolist()
+        return dict(zip(STATISTICS, means, strict=True)) | {
+            "gradient_norm": float(norms) / count,
+            "gradient_steps": float(count),
+        }
+
+    def _minibatch(
+        self, rollout: Rollout, arrays: Minibatch, part: NDArray[np.intp], weights: Weights
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """One gradient step on the rows `part`, of which this learner takes its share."""
+        own = part[self._share.index :: self._share.count]
+        chosen = torch.from_numpy(own).to(self._device)
+        if self._policy.memory_size is None:
+            batch = Minibatch(*(t.index_select(0, chosen) for t in arrays))
+            parameters, values = self._policy(batch.obs)
+        else:
+            batch, parameters, values = self._remembered(rollout, arrays, own)
+        with torch.no_grad():
+            by_parameters, by_values, statistics = gradients(
+                self._policy.distribution, parameters, values, batch, weights
+            )
+        outputs, by_outputs = [parameters], [by_parameters]
+        if self._plan.has_critic:
+            outputs.append(values)
+            by_outputs.append(by_values)
+        found = torch.autograd.grad(outputs, self._parameters, by_outputs, materialize_grads=True)
+        gradient = self._flat.grad
+        assert gradient is not None
+        torch.cat([g.reshape(-1) for g in found], out=gradient)
+        if self._share.count > 1:
+            fraction = len(own) / len(part)
+            gradient.mul_(fraction)
+            statistics.mul_(fraction)
+            self._share.add_up(gradient)
+            self._share.add_up(statistics)
+        norm = torch.linalg.vector_norm(gradient)
+        if self._plan.max_grad_norm is not None:
+            gradient.mul_((self._plan.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
+        self._optimizer.step()
+        return statistics, norm
+
+    def _remembered(
+        self, rollout: Rollout, arrays: Minibatch, copies: NDArray[np.intp]
+    ) -> tuple[Minibatch, torch.Tensor, torch.Tensor]:
+        """The whole sequences of some copies; rows that are no transition are left out at the end."""
+        assert rollout.memory is not None
+        chosen = torch.from_numpy(copies).to(self._device)
+        sequences = Minibatch(*(t.index_select(1, chosen) for t in arrays))
+        memory = (self._tensor(rollout.memory[0][copies]), self._tensor(rollout.memory[1][copies]))
+        starting = self._tensor(rollout.starting[:-1, copies])
+        parameters, values = self._policy.sequence(sequences.obs, starting, memory)
+        valid = self._tensor(rollout.valid[:, copies]).flatten()
+        batch = Minibatch(*(t.flatten(0, 1)[valid] for t in sequences))
+        return batch, parameters.flatten(0, 1)[valid], values.flatten()[valid]
+
+    def _tensor(self, array: NDArray[Any]) -> torch.Tensor:
+        return torch.from_numpy(array).to(self._device)
+
+
+def _flatten(parameters: list[torch.nn.Parameter]) -> torch.Tensor:
+    """One tensor of all parameters, of which they become views."""
+    flat = torch.cat([p.detach().reshape(-1) for p in parameters])
+    start = 0
+    for p in parameters:
+        p.data = flat[start : start + p.numel()].view_as(p)
+        start += p.numel()
+    return flat
+
+
+def _explained_variance(values: NDArray[np.float32], returns: NDArray[np.float32]) -> float:
+    """1 when the critic foretells the returns, 0 when it does no better than their mean."""
+    variance = float(returns.var())
+    return 0.0 if variance < 1e-12 else 1.0 - float((returns - values).var()) / variance
