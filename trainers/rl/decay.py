@@ -1,15 +1,23 @@
-"""A number that changes over environment steps: exploration rates, temperatures, step sizes."""
+"""A number that may change over environment steps: exploration rates, temperatures, step sizes."""
 
 import math
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_serializer, model_validator
 
 from trivium.platform.settings import Settings
 
 
+def _or_number(schema: dict[str, Any]) -> None:
+    own = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [{"type": "number"}, own]
+
+
 class Decay(Settings):
-    """From `start` to `end` over `env_steps`, and `end` from there on."""
+    """From `start` to `end` over `env_steps`, and `end` from there on; or just a number."""
+
+    model_config = ConfigDict(json_schema_extra=_or_number)
 
     start: float = Field(ge=0)
     """Value before the first step."""
@@ -20,14 +28,29 @@ class Decay(Settings):
     shape: Literal["linear", "exponential"] = "linear"
     """By equal differences, or by equal factors (then start and end must be above 0)."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: Any) -> Any:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return {"start": value, "end": value, "env_steps": 1} if is_number else value
+
     @model_validator(mode="after")
     def _has_factors(self) -> Self:
         if self.shape == "exponential" and min(self.start, self.end) <= 0:
             raise ValueError(
-                f"an exponential decay never reaches or leaves 0 (start {self.start}, end "
-                f"{self.end}): give a small positive value, or shape: linear"
+                f"an exponential decay never reaches or leaves 0 (start {self.start:g}, end "
+                f"{self.end:g}): give a small positive value, or shape: linear"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _to_number(self, handler: Any) -> Any:
+        return self.start if self.is_constant else handler(self)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is just a number."""
+        return self.start == self.end
 
     def at(self, env_steps: int) -> float:
         """The value after `env_steps` environment steps."""
@@ -37,13 +60,20 @@ class Decay(Settings):
         return math.exp((1 - share) * math.log(self.start) + share * math.log(self.end))
 
 
-def value_at(number: "float | Decay", env_steps: int) -> float:
-    """`number` itself, or what a decay has come to after `env_steps`."""
-    return number.at(env_steps) if isinstance(number, Decay) else number
+def constant(value: float) -> Decay:
+    """A number that does not change, as the default of a setting."""
+    return Decay(start=value, end=value, env_steps=1)
 
 
-def check_at_most(number: "float | Decay", most: float, name: str) -> None:
-    """Raise ValueError unless the setting called `name` stays at or below `most`."""
-    largest = max(number.start, number.end) if isinstance(number, Decay) else number
-    if largest > most:
-        raise ValueError(f"{name} must be at most {most:g}, got {largest:g}")
+def check_range(decay: Decay, name: str, *, most: float = math.inf, above: float = -1.0) -> Decay:
+    """`decay`, whose values must be above `above` and at most `most`.
+
+    Raises:
+        ValueError: they are not, calling the setting by its `name`.
+    """
+    low, high = min(decay.start, decay.end), max(decay.start, decay.end)
+    if high > most:
+        raise ValueError(f"{name} must be at most {most:g}, got {high:g}")
+    if low <= above:
+        raise ValueError(f"{name} must stay above {above:g}, got {low:g}")
+    return decay

@@ -38,7 +38,7 @@ class TabularAlgorithm(VectorAlgorithm):
             np.random.default_rng(derive_seed(job.seed, "learner")),
             gamma=own.gamma,
             lr=own.lr,
-            lr_min=own.lr_min,
+            average_first=own.average_first,
         )
         self._steps_per_update = own.steps_per_update
 

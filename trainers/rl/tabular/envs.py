@@ -63,9 +63,10 @@ class Finished:
         """Those kept, oldest first; then none are."""
         if not self._parts:
             return []
-        returns, lengths = (np.concatenate(p)[-MOST_EPISODES:] for p in zip(*self._parts, strict=True))
+        returns = np.concatenate([r for r, _ in self._parts])[-MOST_EPISODES:].tolist()
+        lengths = np.concatenate([n for _, n in self._parts])[-MOST_EPISODES:].tolist()
         self._parts = []
-        return [Episode(r, n, None) for r, n in zip(returns.tolist(), lengths.tolist(), strict=True)]
+        return [Episode(r, n, None) for r, n in zip(returns, lengths, strict=True)]
 
 
 class TableEnvs:

@@ -6,17 +6,15 @@ values explores.
 """
 
 from abc import ABC, abstractmethod
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from trivium.platform.settings import ComponentSettings
-from trivium.trainers.rl.decay import Decay, check_at_most, value_at
+from trivium.trainers.rl.decay import Decay, check_range, constant
 
 Values = NDArray[np.float64]
-Rate = Annotated[float, Field(ge=0)] | Decay
 
 
 class Exploration(ABC):
@@ -44,14 +42,13 @@ class EpsilonGreedySettings(ComponentSettings):
     """Settings of `epsilon_greedy`."""
 
     name: str = "epsilon_greedy"
-    epsilon: Rate = 0.1
+    epsilon: Decay = constant(0.1)
     """Probability of a random action: a number, or a decay {start, end, env_steps, shape}."""
 
     @field_validator("epsilon")
     @classmethod
-    def _is_probability(cls, epsilon: float | Decay) -> float | Decay:
-        check_at_most(epsilon, 1.0, "epsilon")
-        return epsilon
+    def _is_probability(cls, epsilon: Decay) -> Decay:
+        return check_range(epsilon, "epsilon", most=1.0)
 
 
 class EpsilonGreedy(Exploration):
@@ -62,12 +59,13 @@ class EpsilonGreedy(Exploration):
 
     def level(self, env_steps: int) -> float:
         """Epsilon."""
-        return value_at(self._epsilon, env_steps)
+        return self._epsilon.at(env_steps)
 
     def probabilities(self, values: Values, visits: Values | None, env_steps: int) -> Values:
         """See `Exploration`."""
         epsilon = self.level(env_steps)
-        return epsilon / values.shape[1] + (1 - epsilon) * best_shares(values)
+        shares: Values = epsilon / values.shape[1] + (1 - epsilon) * best_shares(values)
+        return shares
 
     def act(
         self, values: Values, visits: Values | None, env_steps: int, rng: np.random.Generator
@@ -84,20 +82,13 @@ class EpsilonGreedy(Exploration):
 class SoftmaxSettings(ComponentSettings):
     """Settings of `softmax`."""
 
-    temperature: Rate = 1.0
+    temperature: Decay = constant(1.0)
     """Above 0, in units of return: high is random, low is greedy; a number or a decay."""
 
     @field_validator("temperature")
     @classmethod
-    def _is_positive(cls, temperature: float | Decay) -> float | Decay:
-        lowest = (
-            min(temperature.start, temperature.end)
-            if isinstance(temperature, Decay)
-            else temperature
-        )
-        if lowest <= 0:
-            raise ValueError(f"temperature must stay above 0, got {lowest:g}")
-        return temperature
+    def _is_positive(cls, temperature: Decay) -> Decay:
+        return check_range(temperature, "temperature", above=0.0)
 
 
 class Softmax(Exploration):
@@ -108,7 +99,7 @@ class Softmax(Exploration):
 
     def level(self, env_steps: int) -> float:
         """Temperature."""
-        return value_at(self._temperature, env_steps)
+        return self._temperature.at(env_steps)
 
     def probabilities(self, values: Values, visits: Values | None, env_steps: int) -> Values:
         """See `Exploration`."""
@@ -126,7 +117,11 @@ class UcbSettings(ComponentSettings):
 
 
 class Ucb(Exploration):
-    """The best upper confidence bound (UCB1, Auer et al. 2002); untried actions come first."""
+    """The best upper confidence bound (UCB1, Auer et al. 2002); untried actions come first.
+
+    Copies in one state at one step choose alike, by lot between equals: many copies explore less
+    by it than by the random rules.
+    """
 
     uses_visits = True
 

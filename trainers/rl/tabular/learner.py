@@ -5,10 +5,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from trivium.trainers.rl.decay import Decay
 from trivium.trainers.rl.tabular import targets
 from trivium.trainers.rl.tabular.envs import StateEnvs, Transition
 from trivium.trainers.rl.tabular.exploration import Exploration
-from trivium.trainers.rl.tabular.table import LearningRate, QTable
+from trivium.trainers.rl.tabular.table import QTable
 
 Rule = Literal["q_learning", "sarsa", "expected_sarsa", "double_q_learning"]
 Values = NDArray[np.float64]
@@ -26,15 +27,15 @@ class TabularLearner:
         rng: np.random.Generator,
         *,
         gamma: float,
-        lr: LearningRate,
-        lr_min: float = 0.0,
+        lr: Decay,
+        average_first: bool = False,
     ) -> None:
         self.table = table
         self.env_steps = 0
         self._rule = rule
         self._exploration = exploration
         self._rng = rng
-        self._gamma, self._lr, self._lr_min = gamma, lr, lr_min
+        self._gamma, self._lr, self._average_first = gamma, lr, average_first
         self._num_actions = table.values.shape[2]
         self._next_actions: Rows | None = None  # SARSA: chosen when the last targets were made
 
@@ -55,7 +56,8 @@ class TabularLearner:
             aims = self._targets(step, envs.states)
         if step.valid is not None:
             entries, aims = entries[step.valid], aims[step.valid]
-        errors = self.table.update(entries, aims, self._lr, self._lr_min, self.env_steps)
+        rate = self._lr.at(self.env_steps)
+        errors = self.table.update(entries, aims, rate, self._average_first)
         self.env_steps += len(entries)
         return errors
 

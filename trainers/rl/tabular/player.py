@@ -34,7 +34,8 @@ class TablePlayer:
         """See `Player`."""
         rows = self._states.index(obs)
         if not sample:
-            return self._values[rows].argmax(axis=1)
+            best: NDArray[np.int64] = self._values[rows].argmax(axis=1)
+            return best
         visits = self._visits[rows] if self._visits is not None else None
         return self._exploration.act(self._values[rows], visits, self._env_steps, self._rng)
 

@@ -1,11 +1,11 @@
 """The settings of the four tabular algorithms, which differ in their targets only."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from trivium.platform.settings import ComponentSettings, component
-from trivium.trainers.rl.decay import Decay, check_at_most
+from trivium.trainers.rl.decay import Decay, check_range, constant
 from trivium.trainers.rl.job import RlJob
 from trivium.trainers.rl.tabular.exploration import EpsilonGreedySettings
 
@@ -15,11 +15,12 @@ EXPLORATIONS = "trivium.trainers.registry:EXPLORATIONS"
 class TabularSettings(ComponentSettings):
     """Settings of `q_learning`, `sarsa`, `expected_sarsa` and `double_q_learning`."""
 
-    lr: Annotated[float, Field(gt=0)] | Decay | Literal["1/visits"] = 0.1
-    """Step size in (0, 1]: a number, a decay {start, end, env_steps, shape}, or 1/visits, which
-    averages all targets of an entry. Deterministic environments take 1."""
-    lr_min: float = Field(0.0, ge=0, le=1)
-    """With lr 1/visits: no step is smaller, so that early targets are forgotten; 0 is off."""
+    lr: Decay = constant(0.1)
+    """Step size from 0 to 1: a number, or a decay {start, end, env_steps, shape}. Deterministic
+    environments take 1."""
+    average_first: bool = False
+    """Average the first 1/lr targets of each entry (step size 1/visits), then step by lr; with
+    lr 0 an entry is the mean of all its targets."""
     gamma: float = Field(0.99, ge=0, le=1)
     """Discount of a reward one step later; 1 only where every episode ends."""
     exploration: Annotated[ComponentSettings, component(EXPLORATIONS)] = EpsilonGreedySettings()
@@ -30,11 +31,8 @@ class TabularSettings(ComponentSettings):
     """Steps of every copy between two looks at stop and evaluation."""
 
     @model_validator(mode="after")
-    def _takes_effect(self) -> Self:
-        if self.lr != "1/visits":
-            check_at_most(self.lr, 1.0, "lr")
-            if self.lr_min:
-                raise ValueError("lr_min bounds lr 1/visits, and lr is not: leave lr_min out")
+    def _steps(self) -> Self:
+        check_range(self.lr, "lr", most=1.0, above=-1.0 if self.average_first else 0.0)
         return self
 
 

@@ -1,6 +1,5 @@
 """What a learned table looks like: a grid with arrows, policy matrices, the most visited states."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,8 @@ from numpy.typing import NDArray
 from trivium.platform.exhibit import Cell, Exhibit, Matrix, Picture, Pictures, Table, picture
 from trivium.trainers.rl.tabular.states import States
 from trivium.trainers.rl.tabular.table import QTable
+
+Places = NDArray[np.intp]
 
 MOST_ROWS = 30
 MOST_CELLS = 400
@@ -53,7 +54,7 @@ def _most_visited(table: QTable, states: States) -> Table:
 
 
 def _matrices(table: QTable, states: States) -> list[Exhibit]:
-    """Greedy action and value over the first two parts of the observation, a pair for each third."""
+    """Greedy action and value over the first two parts of the observation, for each third."""
     sizes = (*states.sizes, 1)[:3]
     visits = table.visits.sum(axis=(0, 2)).reshape(sizes)
     values = table.mean.reshape(*sizes, -1)
@@ -64,7 +65,7 @@ def _matrices(table: QTable, states: States) -> list[Exhibit]:
         rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
         if not 0 < len(rows) * len(columns) <= MOST_CELLS:
             continue
-        part = values[np.ix_(rows, columns, [third])][:, :, 0]
+        part = values[:, :, third][np.ix_(rows, columns)]
         for title, numbers in (
             (f"Greedy action{where}", part.argmax(axis=2).astype(float)),
             (f"Value{where}", part.max(axis=2).round(3)),
@@ -73,9 +74,7 @@ def _matrices(table: QTable, states: States) -> list[Exhibit]:
     return shown
 
 
-def _matrix(
-    title: str, rows: Sequence[int], columns: Sequence[int], numbers: NDArray[np.float64]
-) -> Matrix:
+def _matrix(title: str, rows: Places, columns: Places, numbers: NDArray[np.float64]) -> Matrix:
     return Matrix(
         title,
         tuple(str(r) for r in rows),
@@ -108,7 +107,9 @@ def _draw(
     from PIL import Image, ImageDraw
 
     best = values.max(axis=2)
-    low, high = (float(best[visited].min()), float(best[visited].max())) if visited.any() else (0, 0)
+    low, high = (
+        (float(best[visited].min()), float(best[visited].max())) if visited.any() else (0, 0)
+    )
     height, width = best.shape
     image = Image.new("RGB", (width * CELL + 1, height * CELL + 1), "white")
     pen = ImageDraw.Draw(image)

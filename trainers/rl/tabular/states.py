@@ -69,8 +69,9 @@ def _parts(space: Any) -> tuple[tuple[int, int], ...] | None:
         return ((2, 0),) * math.prod(space.shape)
     if isinstance(space, spaces.Tuple | spaces.Dict):
         own = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces
-        found = [_parts(part) if isinstance(part, spaces.Discrete) else None for part in own]
-        return None if None in found else tuple(f[0] for f in found if f is not None)
+        kinds: list[Any] = list(own)
+        if all(isinstance(part, spaces.Discrete) for part in kinds):
+            return tuple((int(part.n), int(part.start)) for part in kinds)
     return None
 
 

@@ -1,13 +1,7 @@
 """The table of action values, and how targets of many copies enter it at once."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
-
-from trivium.trainers.rl.decay import Decay, value_at
-
-LearningRate = float | Decay | Literal["1/visits"]
 
 Values = NDArray[np.float64]
 Entries = NDArray[np.int64]
@@ -19,7 +13,7 @@ class QTable:
     Several copies may visit the same entry in one step. Their updates count as one after the
     other, each with the mean of their targets, so that their order does not matter: m updates
     of rate a move an entry by 1 - (1 - a)^m of its distance to that mean. One visit is the
-    textbook's update; with rate 1/visits the entry is the mean of all its targets.
+    textbook's update; with a rate of 1/visits the entry is the mean of all its targets.
     """
 
     def __init__(
@@ -34,19 +28,15 @@ class QTable:
     @property
     def mean(self) -> Values:
         """Action values by which the policy acts: the mean over the tables, [S, A]."""
-        return self.values[0] if len(self.values) == 1 else self.values.mean(axis=0)
+        mean: Values = self.values[0] if len(self.values) == 1 else self.values.mean(axis=0)
+        return mean
 
     def update(
-        self,
-        entries: Entries,
-        targets: Values,
-        rate: LearningRate,
-        least_rate: float = 0.0,
-        env_steps: int = 0,
+        self, entries: Entries, targets: Values, rate: float, average_first: bool = False
     ) -> Values:
         """Move `entries` [B] (flat indices) towards `targets` [B]; return the B errors before.
 
-        With rate 1/visits no step is smaller than `least_rate`.
+        With `average_first` the rate of an entry's n-th visit is max(1/n, rate).
         """
         values, visits = self.values.reshape(-1), self.visits.reshape(-1)
         before = values[entries]
@@ -56,10 +46,7 @@ class QTable:
         counts = self._counts[entries]
         mean_error = self._sums[entries] / counts
         seen = visits[entries]
-        if rate == "1/visits":
-            kept = _kept_by_visits(seen, counts, least_rate)
-        else:
-            kept = (1.0 - value_at(rate, env_steps)) ** counts
+        kept = _kept(seen, counts, rate) if average_first else (1.0 - rate) ** counts
         # Copies on one entry write the same number, so the last write is every write.
         values[entries] = before + (1.0 - kept) * mean_error
         visits[entries] = seen + counts
@@ -68,16 +55,17 @@ class QTable:
         return errors
 
 
-def _kept_by_visits(seen: Values, counts: Values, least_rate: float) -> Values:
-    """Share of the old value after `counts` updates of rates max(1 / visit, least_rate), [B].
+def _kept(seen: Values, counts: Values, rate: float) -> Values:
+    """Share of the old value after visits seen + 1 ... seen + counts of rate max(1/n, rate), [B].
 
-    The product of (1 - 1/n) over n = seen + 1 ... seen + counts telescopes to a quotient; from
-    visit 1 / least_rate on, its factors are 1 - least_rate.
+    The product of (1 - 1/n) telescopes to a quotient; from visit 1 / rate on, factors are 1 - rate.
     """
     last = seen + counts
-    if least_rate == 0:
-        return seen / last
-    turn = np.floor(1.0 / least_rate)
-    by_visits = np.minimum(seen, turn) / np.minimum(last, turn)
-    kept: Values = by_visits * (1.0 - least_rate) ** (np.maximum(last, turn) - np.maximum(seen, turn))
+    if rate == 0:
+        averaged: Values = seen / last
+        return averaged
+    turn = np.floor(1.0 / rate)
+    averaged = np.minimum(seen, turn) / np.minimum(last, turn)
+    later = np.maximum(last, turn) - np.maximum(seen, turn)
+    kept: Values = averaged * (1.0 - rate) ** later
     return kept

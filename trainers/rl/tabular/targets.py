@@ -14,8 +14,9 @@ Flags = NDArray[np.bool_]
 
 
 def q_learning(reward: Values, terminated: Flags, following: Values, gamma: float) -> Values:
-    """r + gamma max_a Q(s', a), [B]."""
-    return reward + gamma * ~terminated * following.max(axis=1)
+    """R + gamma max_a Q(s', a), [B]."""
+    targets: Values = reward + gamma * ~terminated * following.max(axis=1)
+    return targets
 
 
 def sarsa(
@@ -25,7 +26,7 @@ def sarsa(
     next_actions: NDArray[np.int64],
     gamma: float,
 ) -> Values:
-    """r + gamma Q(s', a') for the action a' that the policy chose in s', [B]."""
+    """R + gamma Q(s', a') for the action a' that the policy chose in s', [B]."""
     chosen = following[np.arange(len(following)), next_actions]
     targets: Values = reward + gamma * ~terminated * chosen
     return targets
@@ -34,7 +35,7 @@ def sarsa(
 def expected_sarsa(
     reward: Values, terminated: Flags, following: Values, probabilities: Values, gamma: float
 ) -> Values:
-    """r + gamma sum_a pi(a | s') Q(s', a), [B]; `probabilities` of the policy in s' are [B, A]."""
+    """R + gamma sum_a pi(a | s') Q(s', a), [B]; `probabilities` of the policy in s' are [B, A]."""
     targets: Values = reward + gamma * ~terminated * (probabilities * following).sum(axis=1)
     return targets
 
@@ -42,7 +43,7 @@ def expected_sarsa(
 def double_q_learning(
     reward: Values, terminated: Flags, own: Values, other: Values, gamma: float
 ) -> Values:
-    """r + gamma Q_other(s', argmax_a Q_own(s', a)), [B]; ties go to the first action."""
+    """R + gamma Q_other(s', argmax_a Q_own(s', a)), [B]; ties go to the first action."""
     chosen = other[np.arange(len(own)), own.argmax(axis=1)]
     targets: Values = reward + gamma * ~terminated * chosen
     return targets

@@ -55,7 +55,10 @@ class Tabular(RlTrainer):
         entries = states.num_states * num_actions
         per_update = self.job.algorithm.steps_per_update * self.job.env.num_envs
         return (
-            ("table", f"{states.num_states:,} states x {num_actions} actions = {entries:,} entries"),
+            (
+                "table",
+                f"{states.num_states:,} states x {num_actions} actions = {entries:,} entries",
+            ),
             ("simulator", describe_simulator(self.job.env)),
             ("update", f"every {per_update:,} environment steps, learning in each"),
         )
