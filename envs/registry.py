@@ -44,6 +44,13 @@ ENVS: dict[str, Entry] = {
         max_episode_steps=100,
         reward_threshold=52.4,
     ),
+    "trivium/Recommend-v0": Entry(
+        env="trivium.envs.recommend.env:RecommendEnv",
+        vector_env="trivium.envs.recommend.vector:RecommendVectorEnv",
+        baseline="trivium.envs.recommend.baseline:UCB",
+        max_episode_steps=100,
+        reward_threshold=57.4,
+    ),
 }
 
 
