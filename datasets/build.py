@@ -87,7 +87,8 @@ def _encoders(settings: DatasetSettings, columns: Columns, source: Source) -> li
     table = {name: kind for name, kind in kinds.items() if kind in ("number", "category")}
     if table:
         encoders.append(DenseEncoder(table, impute, transforms))
-    text = settings.text or TextSettings(tokens=source.description.tokens)
+    text = settings.text or TextSettings()
+    text = text.model_copy(update={"tokens": text.tokens or source.description.tokens})
     encoders += [TextEncoder(name, text) for name, kind in kinds.items() if kind == "text"]
     encoders += [IdEncoder(name) for name, kind in kinds.items() if kind == "id"]
     return encoders

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from trivium.datasets.cache import built_folder
+from trivium.datasets.cache import built_folder, content_hash
 from trivium.datasets.dataset import Dataset
 from trivium.datasets.find_source import find_source
 from trivium.datasets.meta import FORMAT
@@ -48,11 +48,7 @@ def _fingerprint(source: Source, settings: DatasetSettings, target_kind: TargetK
     """
     asked = dump(settings)
     del asked["source"]
-    if asked["inputs"] is not None:  # a model takes the columns in this order
-        asked["inputs"] = (
-            list(dict(asked["inputs"]).items())
-            if isinstance(asked["inputs"], dict)
-            else asked["inputs"]
-        )
-    text = json.dumps([FORMAT, source.identity(), target_kind, asked], sort_keys=True)
+    own = [t.name.partition(":")[0] for t in settings.transforms or () if ".py:" in t.name]
+    code = content_hash(Path(file).expanduser() for file in own)
+    text = json.dumps([FORMAT, source.identity(), code, target_kind, asked])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

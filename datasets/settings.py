@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from trivium.platform.settings import ComponentSettings, Many, Settings, component
 
 Kind = Literal["number", "category", "text", "id", "image"]
+Tokens = Literal["word", "character"]
 TargetKind = Literal["class", "real"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -62,8 +63,9 @@ class SplitSettings(Settings):
 class TextSettings(Settings):
     """How a text becomes a sequence of token numbers."""
 
-    tokens: Literal["word", "character"] = "word"
-    """Cut at all but letters, digits and apostrophes, or at every character (Chinese)."""
+    tokens: Tokens | None = None
+    """Cut at all but letters, digits and apostrophes, or at every character (for a language
+    without spaces); left out: the source's own, else word."""
 
     vocabulary_size: Annotated[int, Field(ge=3)] = 20_000
     """At most so many tokens, the most frequent of the training rows; 0 is padding, 1 unknown."""

@@ -4,12 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import pyarrow as pa
 
 from trivium.datasets.cache import content_hash
-from trivium.datasets.settings import Kind
+from trivium.datasets.settings import Kind, Tokens
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Description:
     image_shape: tuple[int, int, int] | None = None  # channels, height, width
     class_names: tuple[str, ...] = ()  # of the target's whole numbers 0, 1, ...
     split_column: str | None = None  # says train, validation or test for each row
-    tokens: Literal["word", "character"] = "word"  # character for a language without spaces
+    tokens: Tokens = "word"  # character for a language without spaces
     licence: str = ""
 
 

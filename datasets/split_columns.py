@@ -54,9 +54,9 @@ def times(values: pa.Array, column: str, first_row: int) -> npt.NDArray[Any]:
             return as_floats(values)
         ticks: npt.NDArray[np.int64] = values.cast(pa.int64()).to_numpy(zero_copy_only=False)
         return ticks
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise UserError.at(
             "dataset.split.time",
-            f"column {column} holds no times: {error}; "
-            "numbers, dates or texts such as 2024-12-31 10:00:00 are times",
+            f"column {column} holds more than times (it begins with {values[0].as_py()!r}); "
+            "numbers, dates and texts such as 2024-12-31 10:00:00 are times",
         ) from None

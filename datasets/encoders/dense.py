@@ -258,7 +258,7 @@ class Moments:
         """Merge the rows of `cells` [n, num_columns]."""
         if not len(cells):
             return
-        count = np.sum(~np.isnan(cells), axis=0, dtype=np.float64)
+        count: Floats = np.sum(~np.isnan(cells), axis=0, dtype=np.float64)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a column of gaps only has no mean
             mean: Floats = np.nan_to_num(np.nanmean(cells, axis=0))

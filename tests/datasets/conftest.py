@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from trivium.datasets.dataset import Dataset
 from trivium.datasets.prepare import prepare
 from trivium.datasets.settings import DatasetSettings

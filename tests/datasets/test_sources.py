@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from trivium.datasets.find_source import find_source
 from trivium.datasets.registry import SOURCES
 from trivium.datasets.sources import idx_folder, package_file
@@ -40,9 +41,7 @@ KNOWN = {
     ),
     "breast-cancer": Known(569, {"output_size": 2, "input_shape": (30,)}, [212, 357]),
     "diabetes": Known(442, {"output_size": 1, "input_shape": (10,)}),
-    "reuters-r8": Known(
-        7674, {"output_size": 8}, [2292, 374, 3923, 51, 271, 293, 144, 326], 2189
-    ),
+    "reuters-r8": Known(7674, {"output_size": 8}, [2292, 374, 3923, 51, 271, 293, 144, 326], 2189),
     "chinese-reviews": Known(17_363, {"output_size": 2}, [9031, 8332]),
     "movielens-100k": Known(100_000, {"output_size": 1}),
 }

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from trivium.datasets.row_hash import mix
 from trivium.datasets.settings import SplitSettings
 from trivium.datasets.splits import TEST, TRAIN, UNUSED, VALIDATION, Keys, assign_splits
@@ -28,7 +29,12 @@ def sizes(codes: np.ndarray) -> list[int]:
 
 def test_fractions_are_met_to_the_row():
     assert sizes(split(Keys(rows(1000)))) == [800, 100, 100, 0]
-    assert sizes(split(Keys(rows(1000)), train=0.5, validation=0.2, test=0.1)) == [500, 200, 100, 200]
+    assert sizes(split(Keys(rows(1000)), train=0.5, validation=0.2, test=0.1)) == [
+        500,
+        200,
+        100,
+        200,
+    ]
     assert sizes(split(Keys(rows(1000)), train=0.7)) == [700, 100, 100, 100]
     assert sizes(split(Keys(rows(1000)), test=0.3)) == [600, 100, 300, 0]
     assert sizes(split(Keys(rows(1000)), train=0.8, validation=0.2)) == [800, 200, 0, 0]
