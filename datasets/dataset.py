@@ -1,5 +1,6 @@
 """A prepared data set: rows in a mapped file, and all that was learned about them."""
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -156,18 +157,17 @@ class Dataset:
 
     def state(self) -> dict[str, Any]:
         """What a run records of its data, as JSON."""
-        meta = asdict(self.meta)
-        for key in ("inputs", "splits"):
-            del meta[key]
-        splits = {
-            name: {"rows": s.num_rows, "digest": s.digest, "class_counts": list(s.class_counts)}
+        state = asdict(self.meta)
+        state["splits"] = {
+            name: {"rows": s.num_rows, "digest": s.digest, "class_counts": s.class_counts}
             for name, s in self.meta.splits.items()
         }
-        inputs = [
-            {k: v for k, v in asdict(i).items() if v not in (None, 0, 0.0, ())}
-            for i in self.meta.inputs
+        state["inputs"] = [
+            {key: value for key, value in record.items() if value not in (None, 0, ())}
+            for record in state["inputs"]
         ]
-        return {**meta, "splits": splits, "inputs": inputs}
+        plain: dict[str, Any] = json.loads(json.dumps(state))  # tuples as lists, as when read back
+        return plain
 
     def _shown(self, record: InputRecord, place: int) -> Any:
         column = self.columns[record.name]

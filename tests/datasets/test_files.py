@@ -130,10 +130,8 @@ def test_a_path_is_looked_for_beside_the_job_file_too(make, tmp_path, monkeypatc
 
 
 def write_idx(folder: Path, prefix: str, images: np.ndarray, labels: np.ndarray, packed: bool):
-    for name, cells in (
-        (f"{prefix}-images-idx3-ubyte", images),
-        (f"{prefix}-labels-idx1-ubyte", labels),
-    ):
+    parts = {f"{prefix}-images-idx3-ubyte": images, f"{prefix}-labels-idx1-ubyte": labels}
+    for name, cells in parts.items():
         head = bytes([0, 0, 8, cells.ndim]) + np.array(cells.shape, ">i4").tobytes()
         content = head + cells.tobytes()
         path = folder / (name + ".gz" * packed)
@@ -202,9 +200,7 @@ def test_a_torn_idx_file_is_named(tmp_path):
         ),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named_with_the_reason(
-    name, content, message, make, tmp_path
-):
+def test_an_unreadable_file_is_named_with_the_reason(name, content, message, make, tmp_path):
     file = tmp_path / name
     file.write_bytes(content.encode("latin-1"))
     with pytest.raises(UserError) as error:

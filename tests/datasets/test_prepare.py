@@ -1,4 +1,4 @@
-"""From settings to a prepared data set: what is fitted, on which rows, and when it is done again."""
+"""From settings to a prepared data set: what is fitted, on which rows, and when again."""
 
 import json
 import pickle
@@ -138,7 +138,7 @@ def test_characters_are_tokens_of_a_language_without_spaces(make, tmp_path):
         text={"tokens": "character", "max_length": 2},
         split={"validation": 0, "test": 0},
     )
-    assert dataset.vocabulary() == ["", "?", "好", "书", " ", "坏", "𠮷"]
+    assert dataset.vocabulary() == ["", "?", "书", "好", " ", "坏", "𠮷"]
     assert [dataset.example(i, "train") for i in range(4)] == ["好书", "坏书", " ", "𠮷好"]
 
 
@@ -246,7 +246,8 @@ def test_a_users_own_transform_is_fitted_and_its_code_is_part_of_the_fingerprint
             "    def __init__(self, more: float = 0.0):\n"
             "        self.more = more\n"
             "    def affine(self, statistics):\n"
-            f"        return Affine(0 * statistics.mean + {factor}, 0 * statistics.mean + self.more)\n"
+            "        zeros = 0 * statistics.mean\n"
+            f"        return Affine(zeros + {factor}, zeros + self.more)\n"
         )
         transform = {"name": f"{code}:Scale", "more": 1.0}
         prints.append(make(**by_year, inputs=["x"], transforms=[transform]))
