@@ -89,7 +89,7 @@ def render_page(run: RunFolder, metrics: Sequence[Metric] = ()) -> str:
             meanings=[(m.name, m.meaning, m.healthy) for m in metrics],
             job=highlight(_read(run.path / "job.yaml")),
             provenance=list(provenance(run)),
-            footer=f"Written by Trivium {run.info.get('versions', {}).get('trivium', '')}",
+            footer=f"Written by Trivium {(run.info.get('versions') or {}).get('trivium', '')}",
         )
     )
 

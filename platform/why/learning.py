@@ -114,7 +114,7 @@ def still_improving(e: Evidence) -> Finding | None:
         return None
     quarter = max(2, len(values) // 4)
     before, after = min(values[:-quarter]), min(values[-quarter:])
-    if values[-1] != after or before <= 0 or (before - after) / before < 0.05:
+    if values[-1] != after or before <= 0 or (before - after) / before < 0.1:
         return None
     path, epochs = e.setting("algorithm.epochs")
     return Finding(
