@@ -79,7 +79,7 @@ def test_the_same_seed_plays_the_same_episodes(name: str) -> None:
     assert pickle.dumps(first) != pickle.dumps(other)
 
 
-def _random_steps(env: Any, seed: int, num_steps: int = 200) -> list[Any]:
+def _random_steps(env: Any, seed: int | None, num_steps: int = 200) -> list[Any]:
     env.action_space.seed(0)
     steps: list[Any] = [env.reset(seed=seed)]
     for _ in range(num_steps):
@@ -91,10 +91,8 @@ def _random_steps(env: Any, seed: int, num_steps: int = 200) -> list[Any]:
 
 @every_env
 def test_an_unseeded_environment_differs_each_time(name: str) -> None:
-    first, second = (
-        [gymnasium.make(name).unwrapped.reset()[0] for _ in range(20)] for _ in range(2)
-    )
-    assert not np.array_equal(first, second)
+    first, second = (_random_steps(gymnasium.make(name), seed=None) for _ in range(2))
+    assert pickle.dumps(first) != pickle.dumps(second)
 
 
 @every_env
@@ -206,7 +204,7 @@ def test_the_baseline_beats_random_play_by_far(name: str) -> None:
     env = gymnasium.make(name).unwrapped
     baseline = returns(name, load_text(ENVS[name].baseline)(env.rules), 30)
     chance = returns(name, random_policy(), 30)
-    assert baseline.mean() > chance.mean() + 10 * chance.std() / np.sqrt(30)
+    assert baseline.mean() - chance.mean() > 3 * np.hypot(baseline.std(), chance.std()) / 30**0.5
 
 
 @every_env
@@ -215,7 +213,8 @@ def test_actions_outside_the_space_are_named(name: str) -> None:
     with pytest.raises(RuntimeError, match=r"^step before the first reset: call reset$"):
         batch.step(np.zeros(batch.action_space.shape, dtype=np.int64))
     batch.reset(seed=0)
-    high = int(np.max(batch.action_space.nvec))
+    space = batch.single_action_space
+    high = int(space.nvec[0] if hasattr(space, "nvec") else space.n)
     with pytest.raises(ValueError) as error:
         batch.step(np.full(batch.action_space.shape, high, dtype=np.int64))
     assert str(error.value) == f"actions from {high} to {high}: must be from 0 to {high - 1}"
