@@ -10,6 +10,8 @@ from trivium.platform.run import RunFolder
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _code(a: RunFolder, b: RunFolder) -> tuple[Change, ...]:
     return _changes(facts(a), facts(b))
 
 
-def _arrow(change: Change) -> Any:
+def _arrow(change: Change) -> "Text":
     from rich.text import Text
 
     return Text.assemble(
@@ -134,12 +136,11 @@ def _arrow(change: Change) -> Any:
     )
 
 
-def _score_table(comparison: Comparison) -> Any:
-    from trivium.platform.exhibit import Table
-    from trivium.platform.exhibit_text import draw
+def _score_table(comparison: Comparison) -> "RichTable":
+    from trivium.platform.exhibit_text import grid
 
     rows = [(c.name, _cell(c.a), _cell(c.b), _difference(c.a, c.b)) for c in comparison.metrics]
-    return draw(Table("", ("", comparison.a, comparison.b, "difference"), tuple(rows)))
+    return grid(("", comparison.a, comparison.b, "difference"), rows, numeric=(1, 2, 3))
 
 
 def _cell(value: float | None) -> float | str:

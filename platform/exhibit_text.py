@@ -60,7 +60,7 @@ def draw(exhibit: Exhibit, report: Path | None = None) -> "RenderableType":
     from rich.text import Text
 
     if isinstance(exhibit, Table):
-        table = _grid(exhibit.columns, exhibit.rows)
+        table = grid(exhibit.columns, exhibit.rows)
         notes = [_more(len(exhibit.rows) - _MOST_ROWS, "row", report), exhibit.note]
         return Group(table, *(Text(n, style="dim") for n in notes if n))
     if isinstance(exhibit, Matrix):
@@ -77,7 +77,7 @@ def draw(exhibit: Exhibit, report: Path | None = None) -> "RenderableType":
 def metric_table(evaluation: Evaluation, title: str = "") -> "RichTable":
     """Name and value of each score."""
     rows = [(name, float(value)) for name, value in evaluation.metrics.items()]
-    table = _grid(("score", "value"), rows)
+    table = grid(("score", "value"), rows)
     if title:
         table.title = title
         table.title_justify = "left"
@@ -91,7 +91,7 @@ def split_table(rows: Sequence[ScoreRow]) -> "RichTable":
         s for s in ("train", "validation", "test") if any(getattr(r, s) is not None for r in rows)
     ]
     cells = [(r.metric, *(_score(getattr(r, s)) for s in splits)) for r in rows]
-    return _grid(("", *splits), cells, numeric=range(1, len(splits) + 1))
+    return grid(("", *splits), cells, numeric=range(1, len(splits) + 1))
 
 
 def sparkline(values: Sequence[float | None], width: int = 40) -> str:
@@ -108,9 +108,10 @@ def sparkline(values: Sequence[float | None], width: int = 40) -> str:
     )
 
 
-def _grid(
+def grid(
     columns: Sequence[str], rows: Sequence[Sequence[Cell]], numeric: Sequence[int] | range = ()
 ) -> "RichTable":
+    """A light table; the columns `numeric`, or else those with numbers, are aligned right."""
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text

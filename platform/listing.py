@@ -136,6 +136,8 @@ def render_card(card: RunCard, console: "Console") -> None:
     if card.scores:
         console.print(split_table(card.scores))
     if card.others:
+        if card.scores:
+            console.print()
         console.print(draw(TableExhibit("", ("", "value"), card.others)))
     console.print(Text("\nNext", style="bold"))
     for command in card.commands:
