@@ -105,13 +105,8 @@ def _play_native(
         for _ in range(max_steps):
             step = environments.step(player.act(environments.obs, starting, sample))
             starting = np.zeros(count, np.bool_)
-            ended = step.terminated | step.truncated
-            finished = iter(environments.take_episodes())
-            for row in np.flatnonzero(ended):
-                episode = next(finished)
-                if not over[row]:
-                    over[row] = True
-                    played.append(episode)
+            played += environments.take_ended(~over)
+            over |= step.terminated | step.truncated
             if over.all() or is_stopping():
                 break
         else:

@@ -86,3 +86,56 @@ def collect(environments: Environments, act: Act, rollout: Rollout) -> None:
             if len(rows):
                 rollout.finals.append((t, rows, step.next_obs[rows]))
     rollout.obs[-1], rollout.starting[-1] = environments.obs, environments.starting
+
+
+def join_steps(parts: list[Rollout]) -> Rollout:
+    """Rollouts of the same copies, one after the other, as one."""
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(p, name) for p in parts])
+
+    def joined_with_last(name: str) -> NDArray[Any]:
+        arrays = [getattr(p, name) for p in parts]
+        return np.concatenate([*(a[:-1] for a in arrays), arrays[-1][-1:]])
+
+    starts = np.cumsum([0, *(len(p.actions) for p in parts)])
+    finals = [
+        (start + t, rows, obs)
+        for start, part in zip(starts, parts, strict=False)
+        for t, rows, obs in part.finals
+    ]
+    return Rollout(
+        obs=joined_with_last("obs"),
+        starting=joined_with_last("starting"),
+        actions=joined("actions"),
+        parameters=joined("parameters"),
+        rewards=joined("rewards"),
+        terminated=joined("terminated"),
+        truncated=joined("truncated"),
+        valid=joined("valid"),
+        finals=finals,
+        memory=parts[0].memory,
+    )
+
+
+def join_copies(parts: list[Rollout]) -> Rollout:
+    """Rollouts of the same steps of different copies, side by side."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(p, name) for p in parts], axis=1)
+
+    starts = np.cumsum([0, *(p.actions.shape[1] for p in parts)])
+    finals = [
+        (t, rows + start, obs)
+        for start, part in zip(starts, parts, strict=False)
+        for t, rows, obs in part.finals
+    ]
+    memory = None
+    if parts[0].memory is not None:
+        pairs = [p.memory for p in parts if p.memory is not None]
+        memory = (np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs]))
+    names = ("obs", "starting", "actions", "parameters", "rewards")
+    names += ("terminated", "truncated", "valid")
+    return Rollout(**{n: joined(n) for n in names}, finals=finals, memory=memory)

@@ -9,9 +9,9 @@ import torch
 
 from trivium.trainers.rl.actor_critic.build import save_policy
 from trivium.trainers.rl.actor_critic.learner import Learner
-from trivium.trainers.rl.actor_critic.plan import Plan
 from trivium.trainers.rl.actor_critic.player import PolicyPlayer
 from trivium.trainers.rl.actor_critic.runner import Runner
+from trivium.trainers.rl.actor_critic.trainer import ActorCriticJob
 from trivium.trainers.rl.algorithm import VectorAlgorithm
 from trivium.trainers.rl.environment.vector import Episode
 from trivium.trainers.rl.environment.wrappers import (
@@ -33,8 +33,8 @@ class ActorCritic(VectorAlgorithm):
 
     def prepare(self, job: RlJob) -> None:
         """See VectorAlgorithm."""
-        plan: Plan = job.plan()  # type: ignore[attr-defined]
-        self._job, self._plan = job, plan
+        assert isinstance(job, ActorCriticJob)
+        plan = job.plan()
         self._env_steps = 0
         self._runner = Runner(job, plan, 0)
         self._policy = self._runner.policy
@@ -43,7 +43,7 @@ class ActorCritic(VectorAlgorithm):
         self._learner = Learner(self._policy, plan, derive_seed(job.seed, "learner"))
         encoder = self._policy.encoder
         self._moments = RunningMoments(encoder.shape) if encoder.clip is not None else None
-        self._reward = RewardPipeline(job, plan.gamma)
+        self._reward = RewardPipeline(job, plan.policy.gamma)
 
     def update(self) -> Mapping[str, float]:
         """See VectorAlgorithm."""

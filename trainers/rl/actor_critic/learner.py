@@ -18,6 +18,8 @@ from trivium.trainers.rl.actor_critic.plan import Plan
 from trivium.trainers.rl.actor_critic.policy import Policy
 from trivium.trainers.rl.rollout import Rollout
 
+ADAM_EPSILON = 1e-5  # as the usual implementations of PPO have it
+
 
 class Share(NamedTuple):
     """Which of `count` learners this is, and how they sum a tensor in place."""
@@ -36,7 +38,7 @@ class Learner:
         self._parameters = list(policy.parameters())
         self._flat = torch.nn.Parameter(_flatten(self._parameters))
         self._flat.grad = torch.zeros_like(self._flat)
-        self._optimizer = torch.optim.Adam([self._flat], lr=1.0, eps=plan.adam_epsilon, fused=True)
+        self._optimizer = torch.optim.Adam([self._flat], lr=1.0, eps=ADAM_EPSILON, fused=True)
         self._device = self._flat.device
 
     def update(self, rollout: Rollout, env_steps: int) -> dict[str, float]:
@@ -46,7 +48,7 @@ class Learner:
         advantages, returns = self._targets(rollout, values, next_values)
         valid = rollout.valid
         statistics = {"explained_variance": _explained_variance(values[valid], returns[valid])}
-        if plan.normalize_advantages:
+        if plan.policy.normalize_advantages:
             chosen = advantages[valid]
             advantages = (advantages - chosen.mean()) / (chosen.std() + 1e-8)
         arrays = self._rows(rollout, advantages.astype(np.float32), returns, values)
@@ -54,9 +56,9 @@ class Learner:
             clip=None if plan.clip is None else plan.clip.at(env_steps),
             value_clip=plan.value_clip,
             value=plan.value_coefficient if plan.has_critic else 0.0,
-            entropy=plan.entropy_coefficient.at(env_steps),
+            entropy=plan.policy.entropy_coefficient.at(env_steps),
         )
-        lr = plan.lr.at(env_steps)
+        lr = plan.policy.lr.at(env_steps)
         self._optimizer.param_groups[0]["lr"] = lr
         return statistics | self._epochs(rollout, arrays, weights) | {"lr": lr}
 
@@ -124,9 +126,13 @@ class Learner:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         plan, ends = self._plan, (rollout.terminated, rollout.truncated)
         if not plan.has_critic:
-            returns = discounted_returns(rollout.rewards, np.zeros_like(values), *ends, plan.gamma)
+            returns = discounted_returns(
+                rollout.rewards, np.zeros_like(values), *ends, plan.policy.gamma
+            )
             return returns, returns
-        advantages = gae(rollout.rewards, values, next_values, *ends, plan.gamma, plan.gae_lambda)
+        advantages = gae(
+            rollout.rewards, values, next_values, *ends, plan.policy.gamma, plan.gae_lambda
+        )
         return advantages, advantages + values
 
     # Minibatches.
@@ -205,8 +211,8 @@ class Learner:
             self._share.add_up(gradient)
             self._share.add_up(statistics)
         norm = torch.linalg.vector_norm(gradient)
-        if self._plan.max_grad_norm is not None:
-            gradient.mul_((self._plan.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
+        if self._plan.policy.max_grad_norm is not None:
+            gradient.mul_((self._plan.policy.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
         self._optimizer.step()
         return statistics, norm
 

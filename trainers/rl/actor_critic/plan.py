@@ -1,34 +1,27 @@
-"""What the learner of the actor-critic family reads: PPO's settings, of which the others set fewer."""
+"""What the learner of the family reads: PPO's settings in full, of which the others set fewer."""
 
 from dataclasses import dataclass
-from typing import Literal
 
+from trivium.trainers.rl.actor_critic.settings import PolicySettings
 from trivium.trainers.rl.decay import Decay
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A resolved member of the family; see `ppo.py`, `a2c.py` and `reinforce.py` for the meanings."""
+    """A resolved member of the family; the settings of the same names say what they mean.
 
-    lr: Decay
-    gamma: float
-    gae_lambda: float
+    The defaults are A2C's: one gradient step on each rollout.
+    """
+
+    policy: PolicySettings
     rollout_steps: int | None
     """None collects one whole episode of each copy instead."""
-    epochs: int
-    num_minibatches: int
-    clip: Decay | None
-    value_clip: float | None
+    gae_lambda: float
     value_coefficient: float
-    entropy_coefficient: Decay
-    max_grad_norm: float | None
-    target_kl: float | None
-    normalize_advantages: bool
-    has_critic: bool
     shared: bool
-    memory: int | None
-    action_bounds: Literal["clip", "tanh"]
-    state_dependent_std: bool
-    initial_log_std: float
-    policy_gain: float | None
-    adam_epsilon: float = 1e-5
+    has_critic: bool = True
+    epochs: int = 1
+    num_minibatches: int = 1
+    clip: Decay | None = None
+    value_clip: float | None = None
+    target_kl: float | None = None

@@ -33,26 +33,28 @@ class Policy(nn.Module):
         observation_clip: float | None,
     ) -> None:
         super().__init__()
-        self.distribution = distribution_of(actions, plan.action_bounds)
+        self.distribution = distribution_of(actions, plan.policy.action_bounds)
         self.encoder = ObservationEncoder(observations, observation_clip)
         size = self.distribution.num_parameters
-        self.has_free_std = isinstance(self.distribution, Gaussian) and not plan.state_dependent_std
+        self.has_free_std = (
+            isinstance(self.distribution, Gaussian) and not plan.policy.state_dependent_std
+        )
         if self.has_free_std:
             size //= 2
-            self.log_std = nn.Parameter(torch.full((size,), plan.initial_log_std))
+            self.log_std = nn.Parameter(torch.full((size,), plan.policy.initial_log_std))
         self.size, self.shared, self.has_critic = size, plan.shared, plan.has_critic
-        self.memory_size = plan.memory
-        if plan.memory is not None:
-            self.network = make_network(plan.memory)
-            self.cell = nn.LSTMCell(plan.memory, plan.memory)
-            self.heads = nn.Linear(plan.memory, size + 1)
-            _scale_rows(self.heads, size, plan.policy_gain)
+        self.memory_size = plan.policy.memory
+        if plan.policy.memory is not None:
+            self.network = make_network(plan.policy.memory)
+            self.cell = nn.LSTMCell(plan.policy.memory, plan.policy.memory)
+            self.heads = nn.Linear(plan.policy.memory, size + 1)
+            _scale_rows(self.heads, size, plan.policy.policy_gain)
         elif plan.shared:
             self.network = make_network(size + 1)
-            _scale_rows(_last_linear(self.network), size, plan.policy_gain)
+            _scale_rows(_last_linear(self.network), size, plan.policy.policy_gain)
         else:
             self.actor = make_network(size)
-            _scale_rows(_last_linear(self.actor), size, plan.policy_gain)
+            _scale_rows(_last_linear(self.actor), size, plan.policy.policy_gain)
             if plan.has_critic:
                 self.critic = make_network(1)
 

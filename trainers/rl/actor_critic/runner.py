@@ -11,7 +11,7 @@ from trivium.trainers.rl.actor_critic.plan import Plan
 from trivium.trainers.rl.actor_critic.policy import Policy
 from trivium.trainers.rl.environment.vector import Environments, Episode
 from trivium.trainers.rl.job import NetworkJob
-from trivium.trainers.rl.rollout import Rollout, collect, empty_rollout
+from trivium.trainers.rl.rollout import Rollout, collect, empty_rollout, join_steps
 from trivium.trainers.rl.seeds import derive_seed
 
 
@@ -27,8 +27,9 @@ class Runner:
         self._generator = np.random.default_rng(derive_seed(job.seed, "actions", index))
         self._environments.reset(derive_seed(job.seed, "environments", index))
         self._rollout: Rollout | None = None
+        self._episodes: list[Episode] = []
         self._memory: Any = None
-        if plan.memory is not None:
+        if plan.policy.memory is not None:
             self._memory = self._policy.initial_memory(self._environments.num_envs)
 
     @property
@@ -49,7 +50,8 @@ class Runner:
     def sample(self) -> Rollout:
         """The next rollout; its arrays are used again by the next call."""
         environments, steps = self._environments, self._steps
-        assert steps is not None
+        if steps is None:
+            return self._sample_episodes()
         if self._rollout is None:
             self._rollout = self._empty(steps)
         rollout = self._rollout
@@ -66,9 +68,33 @@ class Runner:
         collect(environments, act, rollout)
         return rollout
 
+    def _sample_episodes(self) -> Rollout:
+        """One episode of each copy, from new seeds; rows after its end are not valid."""
+        environments = self._environments
+        environments.reset(int(self._generator.integers(2**31)))
+        distribution, steps = self._policy.distribution, []
+        over = np.zeros(environments.num_envs, np.bool_)
+
+        def act(obs: NDArray[Any], starting: NDArray[np.bool_], t: int) -> Any:
+            parameters = self._parameters(obs, starting)
+            noise = distribution.noise(self._generator, (environments.num_envs,))
+            actions = distribution.sample(parameters, noise)
+            return distribution.bounded(actions), actions, parameters
+
+        while not over.all():
+            part = self._empty(1)
+            collect(environments, act, part)
+            part.valid &= ~over
+            self._episodes += environments.take_ended(~over)
+            over |= (part.terminated | part.truncated)[0]
+            steps.append(part)
+        return join_steps(steps)
+
     def take_episodes(self) -> list[Episode]:
         """The episodes that ended since the last call."""
-        return self._environments.take_episodes()
+        taken = self._episodes if self._steps is None else self._environments.take_episodes()
+        self._episodes = []
+        return taken
 
     def get_state(self) -> dict[str, Any]:
         """Plain data."""

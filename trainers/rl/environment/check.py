@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trivium.trainers.rl.environment.make import has_native_vector, make_one, reward_threshold
+from trivium.trainers.rl.environment.make import (
+    has_native_vector,
+    make_one,
+    reward_threshold,
+    step_limit,
+)
 from trivium.trainers.rl.environment.spaces import actions_of, observations_of
 
 if TYPE_CHECKING:
@@ -37,7 +42,7 @@ def check_environment(job: "RlJob") -> Checked:
     env = make_one(job.env)
     try:
         problems = _problems(env)
-        warnings = [] if problems else _warnings(job, env)
+        warnings = [] if problems else _warnings(job)
     finally:
         env.close()
     how = "its own vector version" if has_native_vector(job.env) else "one after the other"
@@ -205,24 +210,14 @@ def _same(one: Any, two: Any) -> bool:
     return bool(one == two)
 
 
-def _warnings(job: "RlJob", env: Any) -> list[str]:
+def _warnings(job: "RlJob") -> list[str]:
     warnings = []
-    if _step_limit(env) is None:
+    if step_limit(job.env) is None:
         warnings.append(
             f"{job.env.id} has no limit on an episode's length: unless every policy ends its "
             f"episodes, give env.max_episode_steps"
         )
     return warnings
-
-
-def _step_limit(env: Any) -> int | None:
-    import gymnasium
-
-    while isinstance(env, gymnasium.Wrapper):
-        if isinstance(env, gymnasium.wrappers.TimeLimit):
-            return int(env._max_episode_steps)
-        env = env.env
-    return None
 
 
 def _kind(value: Any) -> str:

@@ -78,6 +78,25 @@ def has_native_vector(settings: EnvSettings) -> bool:
     return spec.vector_entry_point is not None and not spec.additional_wrappers
 
 
+def step_limit(settings: EnvSettings) -> int | None:
+    """Steps after which episodes are truncated, None when nothing truncates them."""
+    import gymnasium
+
+    if has_native_vector(settings):
+        limit: int | None = time_limit_of(settings) or _spec(settings.id).max_episode_steps
+        return limit
+    env = outer = make_one(settings)
+    try:
+        while isinstance(env, gymnasium.Wrapper):
+            if isinstance(env, gymnasium.wrappers.TimeLimit):
+                return int(env._max_episode_steps)
+            env = env.env
+        own = getattr(env, "max_episode_steps", None)  # an environment that counts by itself
+        return own if isinstance(own, int) else None
+    finally:
+        outer.close()
+
+
 def reward_threshold(settings: EnvSettings) -> float | None:
     """The mean return at which Gymnasium calls the environment solved, where it says one."""
     return None if ":" in settings.id else _spec(settings.id).reward_threshold

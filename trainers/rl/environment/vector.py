@@ -63,7 +63,7 @@ class Environments:
         self.actions = actions_of(self._env.single_action_space)
         self.obs = np.zeros((self.num_envs, *self.observations.shape), self.observations.dtype)
         self._all_valid = np.ones(self.num_envs, np.bool_)
-        self._ended = np.zeros(self.num_envs, np.bool_)
+        self._ended = self._last_ended = np.zeros(self.num_envs, np.bool_)
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, np.int64)
         self._episodes: list[Episode] = []
@@ -103,6 +103,7 @@ class Environments:
                 next_obs = obs.copy()
                 next_obs[rows] = self._final(infos, rows)
             self._finish(rows, infos)
+        self._last_ended = ended
         self._ended, self.obs = ended, obs
         return Step(next_obs, rewards, terminated, truncated, valid)
 
@@ -110,6 +111,11 @@ class Environments:
         """The episodes that ended since the last call."""
         taken, self._episodes = self._episodes, []
         return taken
+
+    def take_ended(self, rows: NDArray[np.bool_]) -> list[Episode]:
+        """The episodes that ended in the last step in copies where `rows` [B] is True."""
+        ended = np.flatnonzero(self._last_ended)
+        return [e for row, e in zip(ended, self.take_episodes(), strict=True) if rows[row]]
 
     def running(self, rows: NDArray[np.bool_]) -> list[Episode]:
         """The episodes of `rows` as far as they have come."""
