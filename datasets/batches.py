@@ -12,14 +12,11 @@ import torch
 
 from trivium.datasets.batch import Batch
 from trivium.datasets.dataset import Dataset
-from trivium.datasets.gather import Gather, gather_for
+from trivium.datasets.gather import column_rows, gather_for, to_device
 
 Places = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 _POOL = 50  # batches whose texts are sorted by length together
-_LARGE_FILE = 256 * 2**20  # bytes; a smaller file may stay in resident memory
-_MOST_TOUCHED = 384 * 2**20  # bytes of a large file that may be resident
-_TOUCHED_PER_ROW = 2**16  # a page fault maps this much around the cell that was asked for
 
 
 class Batches:
@@ -102,41 +99,23 @@ def _shuffled_batches(order: Places, batch_size: int, random: np.random.Generato
 
 
 class _Reader:
-    """Gathers batches from the columns, and keeps the resident part of a large file small."""
+    """Gathers batches from the columns."""
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
-        columns = dataset.columns
         self._device = device
-        self._rows = torch.from_numpy(columns["row"].cells[:, 0])
-        self._target = torch.from_numpy(columns["target"].cells[:, 0])
-        self._gathers: list[Gather] = [
-            gather_for(record, columns[record.name], device) for record in dataset.meta.inputs
-        ]
-        starts = next((c.starts for c in columns.values() if c.starts is not None), None)
+        self._rows = column_rows(dataset, "row")
+        self._target = column_rows(dataset, "target")
+        self._gathers = [gather_for(dataset, record, device) for record in dataset.meta.inputs]
+        starts = next((c.starts for c in dataset.columns.values() if c.starts is not None), None)
         self.lengths = None if starts is None else np.diff(starts)
         """Tokens of each row of the file; None when there is no text."""
-        self._file = dataset.file
-        bytes_per_row = _TOUCHED_PER_ROW * len(columns)
-        self._rows_per_release = (
-            _MOST_TOUCHED // bytes_per_row if len(self._file) > _LARGE_FILE else 0
-        )
-        self._rows_touched = 0
 
     def batch(self, whole: torch.Tensor, mine: torch.Tensor) -> Batch:
         """The rows `mine` of the global batch `whole`; both are places in the file."""
         inputs: list[torch.Tensor] = []
         for gather in self._gathers:
             inputs.extend(gather(whole, mine))
-        target = torch.index_select(self._target, 0, mine)
-        rows = torch.index_select(self._rows, 0, mine)
-        if self._rows_per_release:
-            self._release(len(mine))
+        target, rows = self._target.take(mine)[:, 0], self._rows.take(mine)[:, 0]
         if self._device.type != "cpu":
-            target, rows = target.to(self._device), rows.to(self._device)
+            target, rows = to_device(target, self._device), to_device(rows, self._device)
         return Batch(tuple(inputs), target, rows, len(whole))
-
-    def _release(self, num_rows: int) -> None:
-        self._rows_touched += num_rows
-        if self._rows_touched > self._rows_per_release:
-            self._file.release()
-            self._rows_touched = 0

@@ -60,6 +60,7 @@ def build(
     _fit(source, columns, encoders, target, codes)
     splits = _split_records(codes, keys, len(target.class_names))
     _write(folder, source, columns, encoders, target, codes, splits)
+    pa.default_memory_pool().release_unused()
     Meta(
         fingerprint=fingerprint,
         source=source.name,

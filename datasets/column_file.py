@@ -45,7 +45,8 @@ class ColumnFileWriter:
         empty = _Reserved(path.with_suffix(".reserved"), num_rows, specs)
         with empty as reserved, path.open("wb") as file:
             sink = pa.PythonFile(_SkippingSink(file, reserved), mode="w")
-            with ipc.new_file(sink, reserved.batch.schema) as writer:
+            many = ipc.IpcWriteOptions(allow_64bit=True)  # more than 2^31 cells in a column
+            with ipc.new_file(sink, reserved.batch.schema, options=many) as writer:
                 writer.write_batch(reserved.batch)
             file.truncate()
         self._offsets = _offsets(path, specs)

@@ -118,10 +118,15 @@ class Dataset:
             device=device,
         )
 
+    @property
+    def columns_path(self) -> Path:
+        """The Arrow IPC file of the rows."""
+        return self.path / "columns.arrow"
+
     @cached_property
     def file(self) -> MappedFile:
-        """The mapped file of the columns."""
-        return MappedFile(self.path / "columns.arrow")
+        """The same file as memory."""
+        return MappedFile(self.columns_path)
 
     @cached_property
     def columns(self) -> dict[str, ReadColumn]:

@@ -5,8 +5,9 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from trivium.datasets.column_file import ReadColumn
+from trivium.datasets.dataset import Dataset
 from trivium.datasets.meta import InputRecord
+from trivium.datasets.rows import Rows, StoredCells, is_read, rows_of
 
 
 class Gather(Protocol):
@@ -16,18 +17,24 @@ class Gather(Protocol):
         """New tensors on the device, which the caller may keep and change."""
 
 
-def gather_for(record: InputRecord, column: ReadColumn, device: torch.device) -> Gather:
+def column_rows(dataset: Dataset, name: str) -> Rows:
+    """The rows of a column whose rows are all of one width."""
+    return rows_of(dataset.columns[name].cells, dataset.columns_path, dataset.file)
+
+
+def gather_for(dataset: Dataset, record: InputRecord, device: torch.device) -> Gather:
     """The gather of an input's kind."""
-    if record.kind == "dense":
-        return DenseGather(record, column, device)
-    return TokensGather(column, device) if record.kind == "tokens" else IdGather(column, device)
+    if record.kind == "tokens":
+        return TokensGather(dataset, record.name, device)
+    rows = column_rows(dataset, record.name)
+    return DenseGather(record, rows, device) if record.kind == "dense" else IdGather(rows, device)
 
 
 class DenseGather:
     """Tables and images. Bytes travel to the device as bytes and become float32 there."""
 
-    def __init__(self, record: InputRecord, column: ReadColumn, device: torch.device) -> None:
-        self._cells = torch.from_numpy(column.cells)
+    def __init__(self, record: InputRecord, rows: Rows, device: torch.device) -> None:
+        self._rows = rows
         self._shape, self._device = record.shape, device
         scale, shift = np.array(record.scale), np.array(record.shift)
         self._is_identity = bool((scale == 1).all() and (shift == 0).all())
@@ -41,7 +48,7 @@ class DenseGather:
 
     def __call__(self, whole: torch.Tensor, mine: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Float32 [B, *shape]."""
-        cells = to_device(torch.index_select(self._cells, 0, mine), self._device)
+        cells = to_device(self._rows.take(mine), self._device)
         x = cells.float().view(len(mine), *self._shape)
         if self._is_identity:
             return (x,)
@@ -53,11 +60,16 @@ class DenseGather:
 class TokensGather:
     """Texts, padded with 0 to the longest of the global batch."""
 
-    def __init__(self, column: ReadColumn, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, name: str, device: torch.device) -> None:
+        column = dataset.columns[name]
         assert column.starts is not None
-        self._cells = torch.from_numpy(column.cells)
         self._starts = torch.from_numpy(column.starts)
         self._device = device
+        self._cells: torch.Tensor | StoredCells = (
+            StoredCells(column.cells.dtype, dataset.columns_path, dataset.file.offset(column.cells))
+            if is_read(column.cells)
+            else torch.from_numpy(column.cells)
+        )
 
     def __call__(self, whole: torch.Tensor, mine: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Tokens int64 [B, T] and lengths int64 [B]."""
@@ -65,8 +77,12 @@ class TokensGather:
         longest = lengths if whole is mine else self._extents(whole)[1]
         steps = torch.arange(int(longest.max()))
         inside = steps < lengths[:, None]
-        places = torch.where(inside, starts[:, None] + steps, 0)
-        tokens = torch.take(self._cells, places).long().mul_(inside)
+        if isinstance(self._cells, StoredCells):
+            tokens = torch.zeros(inside.shape, dtype=torch.int64)
+            tokens[inside] = self._cells.take(starts.numpy(), lengths.tolist()).long()
+        else:
+            places = torch.where(inside, starts[:, None] + steps, 0)
+            tokens = torch.take(self._cells, places).long().mul_(inside)
         return to_device(tokens, self._device), to_device(lengths, self._device)
 
     def _extents(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,13 +93,12 @@ class TokensGather:
 class IdGather:
     """Ids of users or items."""
 
-    def __init__(self, column: ReadColumn, device: torch.device) -> None:
-        self._cells = torch.from_numpy(column.cells[:, 0])
-        self._device = device
+    def __init__(self, rows: Rows, device: torch.device) -> None:
+        self._rows, self._device = rows, device
 
     def __call__(self, whole: torch.Tensor, mine: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Int64 [B]."""
-        return (to_device(torch.index_select(self._cells, 0, mine), self._device),)
+        return (to_device(self._rows.take(mine)[:, 0], self._device),)
 
 
 def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

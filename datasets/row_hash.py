@@ -2,7 +2,7 @@
 
 Not on the position of a row or a column, not on the process, not on whether a number was written
 as 1 or 1.0. Vectorised: a word of a row is multiplied by an odd number of its own position and
-mixed; the sum of the words is mixed again (the finaliser of splitmix64, Steele et al. 2014,
+mixed; the sum of all words is mixed again (the finaliser of splitmix64, Steele et al. 2014,
 https://doi.org/10.1145/2660193.2660195).
 """
 
@@ -89,7 +89,8 @@ def _hash_words(words: Hashes, key: str) -> Hashes:
     mixed ^= mixed >> np.uint64(32)
     mixed *= np.uint64(0xBF58_476D_1CE4_E5B9)
     mixed ^= mixed >> np.uint64(29)
-    return mix(mixed.sum(axis=1, dtype=np.uint64))
+    total: Hashes = mixed.sum(axis=1, dtype=np.uint64)
+    return total
 
 
 def _hash_text(text: bytes, key: str) -> int:

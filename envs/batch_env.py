@@ -22,6 +22,8 @@ from trivium.envs.random_streams import (
 
 Rows = npt.NDArray[np.intp]
 
+_STATE_ARRAYS = ("_streams", "_keys", "_episodes", "_elapsed", "_over")
+
 
 class BatchEnv(VectorEnv[Any, Any, Any]):  # type: ignore[misc]  # gymnasium counts as untyped
     """A Gymnasium vector environment that equals `num_envs` scalar ones step for step.
@@ -44,14 +46,16 @@ class BatchEnv(VectorEnv[Any, Any, Any]):  # type: ignore[misc]  # gymnasium cou
         copy: whether `reset` and `step` return observations of their own. False returns the
             array that the next step writes into: faster, for a learner that stores it at once.
 
-    A subclass sets the single spaces, `num_reset_words` and `num_step_words`, and has `_start(rows,
-    words)`, `_advance(actions, words)` and `_observe(rows, out)`. Stepping a copy whose episode is
-    over (its result is thrown away) must not fail.
+    A subclass sets the single spaces, `num_reset_words`, `num_step_words` and `state_arrays`, and
+    has `_start(rows, words)`, `_advance(actions, words)` and `_observe(rows, out)`. Stepping a copy
+    whose episode is over (its result is thrown away) must not fail.
     """
 
     num_reset_words = 0
     num_step_words = 0
     render_fps = 4
+    state_arrays: tuple[str, ...] = ()
+    """Names of the arrays that hold the state of a subclass, for `get_state`."""
 
     def __init__(
         self,
@@ -149,6 +153,17 @@ class BatchEnv(VectorEnv[Any, Any, Any]):  # type: ignore[misc]  # gymnasium cou
                 self._observe(rows, first)
                 self._observations[rows] = first
         return self._returned(), rewards, terminations, truncations, infos
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Copies of the arrays that make up the state, seeds included."""
+        return {name: getattr(self, name).copy() for name in _STATE_ARRAYS + self.state_arrays}
+
+    def set_state(self, state: dict[str, npt.NDArray[Any]]) -> Any:
+        """Go on from a state of an equal environment; the observations of that state."""
+        for name in _STATE_ARRAYS + self.state_arrays:
+            setattr(self, name, state[name].copy())
+        self._observe(slice(None), self._observations)
+        return self._returned()
 
     def render(self) -> Any:
         """One picture per copy, uint8 `[height, width, 3]` each; None without a render mode."""

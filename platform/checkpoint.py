@@ -25,9 +25,13 @@ class Checkpoint:
 
     path: Path
     step: int
+    num_reports: int = 0
+    """Lines of metrics.jsonl that had been reported when it was written."""
 
 
-def write_checkpoint(folder: Path, name: str, step: int, fill: Callable[[Path], None]) -> None:
+def write_checkpoint(
+    folder: Path, name: str, step: int, fill: Callable[[Path], None], num_reports: int = 0
+) -> None:
     """Write checkpoint `name` under `folder`; `fill(path)` puts its files into `path`.
 
     Raises:
@@ -38,7 +42,7 @@ def write_checkpoint(folder: Path, name: str, step: int, fill: Callable[[Path], 
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         fill(new)
-        _write_manifest(new, step)
+        _write_manifest(new, step, num_reports)
         shutil.rmtree(old, ignore_errors=True)
         if current.exists():
             current.rename(old)
@@ -60,7 +64,7 @@ def read_checkpoint(folder: Path, name: str) -> Checkpoint | None:
     """
     found = [_prove(folder / n) for n in (name, f".{name}.new", f".{name}.old")]
     whole = [c for c in found if c is not None]
-    return max(whole, key=lambda c: c.step) if whole else None
+    return max(whole, key=lambda c: (c.step, c.num_reports)) if whole else None
 
 
 def copy_checkpoint(folder: Path, source: str, target: str) -> None:
@@ -75,7 +79,7 @@ def copy_checkpoint(folder: Path, source: str, target: str) -> None:
             if file.name != MANIFEST:
                 _link_or_copy(file, path / file.name)
 
-    write_checkpoint(folder, target, checkpoint.step, fill)
+    write_checkpoint(folder, target, checkpoint.step, fill, checkpoint.num_reports)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
@@ -85,10 +89,10 @@ def _link_or_copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _write_manifest(path: Path, step: int) -> None:
+def _write_manifest(path: Path, step: int, num_reports: int) -> None:
     files = {f.name: [f.stat().st_size, _digest(f)] for f in sorted(path.iterdir())}
     with (path / MANIFEST).open("w", encoding="utf-8") as stream:
-        json.dump({"step": step, "files": files}, stream)
+        json.dump({"step": step, "num_reports": num_reports, "files": files}, stream)
         stream.flush()
         os.fsync(stream.fileno())
 
@@ -100,7 +104,7 @@ def _prove(path: Path) -> Checkpoint | None:
             file = path / name
             if file.stat().st_size != size or _digest(file) != digest:
                 return None
-        return Checkpoint(path, int(manifest["step"]))
+        return Checkpoint(path, int(manifest["step"]), int(manifest["num_reports"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

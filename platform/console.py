@@ -14,8 +14,6 @@ from trivium.platform.run import Record
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-_LABEL_WIDTH = 12
-
 
 class Console:
     """A listener that writes for people; `stream` is where lines go (looked up at each line)."""
@@ -35,8 +33,9 @@ class Console:
 
     def facts(self, rows: Sequence[tuple[str, str]]) -> None:
         """Label and sentence, aligned."""
+        width = max((len(label) for label, _ in rows), default=0) + 2
         for label, sentence in rows:
-            self._line(f"{label:<{_LABEL_WIDTH}}{sentence}")
+            self._line(f"{label:<{width}}{sentence}".rstrip())
 
     def say(self, text: str) -> None:
         """One sentence."""
@@ -46,7 +45,7 @@ class Console:
         """One line of numbers."""
         self._line(format_record(record, self._shown, self._total))
 
-    def progress(self, done: int, total: int, unit: str) -> None:
+    def progress(self, done: float, total: int, unit: str) -> None:
         """Move the bar, at most ten times a second."""
         self._total = total
         now = time.monotonic()
@@ -108,12 +107,10 @@ def _rates(record: Record) -> list[str]:
 def _number(value: object) -> str:
     if value is None:
         return "not finite"
-    if isinstance(value, int) or (
-        isinstance(value, float) and value.is_integer() and abs(value) < 1e6
-    ):
-        return f"{int(value):,}"
+    if isinstance(value, int):
+        return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.3g}"
+        return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.3g}"
     return str(value)
 
 

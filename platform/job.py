@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ruamel.yaml.comments import CommentedMap
 
 ALGORITHMS = "trivium.trainers.registry:ALGORITHMS"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME = re.compile(r"\w[\w.-]{0,63}")  # letters and digits of any script
 
 
 class Resources(Settings):
@@ -129,7 +129,7 @@ def read_job(file: JobFile) -> Job:
         UserError: every mistake in the file, each with file and line.
     """
     try:
-        job = check_job(file.data, default_name=file.path.stem)
+        job = check_job(file.data, default_name=_name_of(file.path))
     except UserError as error:
         raise file.locate(error) from None
     job._base = file.path.resolve().parent
@@ -183,6 +183,11 @@ def write_job(job: Job) -> str:
     stream = io.StringIO()
     yaml.dump(dump(job), stream)
     return stream.getvalue()
+
+
+def _name_of(path: Path) -> str:
+    """A file's name as a job's: what cannot stand in a folder's name becomes a dash."""
+    return re.sub(r"[^\w.-]+", "-", path.stem).lstrip(".-")[:64] or "job"
 
 
 def _read_text(path: Path) -> str:

@@ -61,7 +61,7 @@ class MlflowTracker:
             self._thread.start()
         self._queue.put(record)
 
-    def progress(self, done: int, total: int, unit: str) -> None:
+    def progress(self, done: float, total: int, unit: str) -> None:
         """Nothing: MLflow has no bar."""
 
     def say(self, text: str) -> None:

@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import inspect
 import sys
-import typing
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -49,8 +48,21 @@ def find(name: str, registry: str) -> Any:
 
 def settings_type(component: Any) -> Any:
     """The type of a component's `settings` parameter, or None when it takes plain arguments."""
-    function = component.__init__ if inspect.isclass(component) else component
-    return typing.get_type_hints(function).get("settings")
+    parameter = inspect.signature(component).parameters.get("settings")
+    return None if parameter is None else annotation(component, parameter)
+
+
+def annotation(component: Any, parameter: inspect.Parameter) -> Any:
+    """What the parameter is annotated with; Any when that cannot be found out."""
+    if parameter.annotation is parameter.empty:
+        return Any
+    if not isinstance(parameter.annotation, str):
+        return parameter.annotation
+    module = sys.modules[component.__module__]
+    try:  # the other parameters may name types that are imported for type checking only
+        return eval(parameter.annotation, vars(module))
+    except Exception:
+        return Any
 
 
 def _import(name: str) -> ModuleType:

@@ -24,7 +24,7 @@ class Listener(Protocol):
     def report(self, record: Record) -> None:
         """A line of metrics.jsonl was written."""
 
-    def progress(self, done: int, total: int, unit: str) -> None:
+    def progress(self, done: float, total: int, unit: str) -> None:
         """`done` of `total` units (epochs, environment steps) are behind; called often."""
 
     def say(self, text: str) -> None:
@@ -55,14 +55,15 @@ class RunWriter:
         self._file = folder.path / "metrics.jsonl"
         self._stream: IO[str] | None = None
         self._time_before_s = 0.0
+        self._num_reports = 0
         self._began = self._last_checkpoint = self._last_look = time.monotonic()
         self._stop_file_seen = False
 
     def resume(self) -> Checkpoint | None:
         """The checkpoint to go on from, or None; lines reported after it are taken back."""
         checkpoint = self.folder.checkpoint("last")
-        step = checkpoint.step if checkpoint else -1
-        kept = [r for r in read_records(self._file) if r["step"] <= step]
+        self._num_reports = checkpoint.num_reports if checkpoint else 0
+        kept = list(read_records(self._file))[: self._num_reports]
         if self._file.exists():
             temporary = self._file.with_suffix(".new")
             temporary.write_text("".join(json.dumps(r) + "\n" for r in kept), encoding="utf-8")
@@ -116,10 +117,11 @@ class RunWriter:
             self._stream = self._file.open("a", encoding="utf-8")
         self._stream.write(json.dumps(record) + "\n")
         self._stream.flush()
+        self._num_reports += 1
         for listener in self._listeners:
             listener.report(record)
 
-    def progress(self, done: int, total: int, unit: str) -> None:
+    def progress(self, done: float, total: int, unit: str) -> None:
         """Tell how far the run is; cheap, call it every step."""
         for listener in self._listeners:
             listener.progress(done, total, unit)
@@ -137,7 +139,7 @@ class RunWriter:
         self, step: int, fill: Callable[[Path], None], *, name: str = "last"
     ) -> None:
         """Write checkpoint `name`; `fill(path)` puts the files into an empty folder."""
-        write_checkpoint(self.folder.checkpoints, name, step, fill)
+        write_checkpoint(self.folder.checkpoints, name, step, fill, self._num_reports)
         self._last_checkpoint = time.monotonic()
 
     def keep_best(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from trivium.platform.errors import UserError
 from trivium.platform.job import ALGORITHMS, algorithm_class
 from trivium.platform.registry import load_text
+from trivium.platform.settings import HIDDEN_REFERENCE
 
 
 def job_schema() -> dict[str, Any]:
@@ -47,7 +48,10 @@ def _hoist(schema: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(schema, dict):
         for key, value in schema.pop("$defs", {}).items():
             definitions[key] = _hoist(value, definitions)
-        return {k: _hoist(v, definitions) for k, v in schema.items()}
+        return {
+            "$ref" if k == HIDDEN_REFERENCE else k: _hoist(v, definitions)
+            for k, v in schema.items()
+        }
     if isinstance(schema, list):
         return [_hoist(item, definitions) for item in schema]
     return schema

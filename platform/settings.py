@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from trivium.platform.errors import Mistake, UserError, nearest
-from trivium.platform.registry import find, load_text, settings_type
+from trivium.platform.registry import annotation, find, load_text, settings_type
 
 S = TypeVar("S", bound="Settings")
 T = TypeVar("T")
@@ -73,8 +73,6 @@ class _Component:
     def _validate(self, value: Any) -> ComponentSettings:
         if isinstance(value, ComponentSettings):
             return value
-        if isinstance(value, str):
-            value = {"name": value}
         try:
             return read_component(value, self.registry)
         except UserError as error:
@@ -89,8 +87,10 @@ def component(registry: str) -> Any:
 
 
 def read_component(value: Any, registry: str) -> ComponentSettings:
-    """The checked settings of the component that the mapping `value` names."""
+    """The checked settings of the component that `value`, a name or a mapping, names."""
     known = ", ".join(sorted(load_text(registry)))
+    if isinstance(value, str):
+        value = {"name": value}
     if not isinstance(value, Mapping):
         raise UserError(f"must be a name or a mapping with a name ({known}), got {_show(value)}")
     if "name" not in value:
@@ -169,11 +169,26 @@ def component_json_schema(registry: str) -> dict[str, Any]:
     choices: list[dict[str, Any]] = []
     names = sorted(load_text(registry))
     for name in names:
-        schema = component_settings_type(name, registry).model_json_schema()
+        schema = _hide_references(component_settings_type(name, registry).model_json_schema())
         schema["properties"]["name"] = {"const": name}
         choices.append(schema)
     own = {"type": "object", "properties": {"name": {"type": "string", "pattern": ":"}}}
     return {"anyOf": [{"enum": names}, *choices, own | {"required": ["name"]}]}
+
+
+HIDDEN_REFERENCE = "$component-ref"
+
+
+def _hide_references(schema: Any) -> Any:
+    """`$ref` under another name: pydantic would look its target up among its own definitions.
+
+    `trivium.platform.schema` moves the definitions to where they belong and gives the name back.
+    """
+    if isinstance(schema, dict):
+        return {
+            HIDDEN_REFERENCE if k == "$ref" else k: _hide_references(v) for k, v in schema.items()
+        }
+    return [_hide_references(v) for v in schema] if isinstance(schema, list) else schema
 
 
 def _dump(value: Any) -> Any:
@@ -182,14 +197,12 @@ def _dump(value: Any) -> Any:
 
 def _settings_from_signature(target: Callable[..., Any]) -> type[ComponentSettings]:
     """Settings for a user's own class: its constructor's parameters that are not facts."""
-    function = target.__init__ if inspect.isclass(target) else target
-    hints = typing.get_type_hints(function)
     fields: dict[str, Any] = {}
     for name, p in inspect.signature(target).parameters.items():
         if name in FACTS or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
             continue
         default = ... if p.default is p.empty else p.default
-        fields[name] = (hints.get(name, Any), default)
+        fields[name] = (annotation(target, p), default)
     # A user's annotations are their own (list, Path, a dataclass): checked, but not strictly.
     config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
     made: type[ComponentSettings] = create_model(

@@ -34,7 +34,7 @@ class TensorBoardTracker:
             if name not in PLACE and value is not None:
                 self._writer.add_scalar(name, value, self._step)
 
-    def progress(self, done: int, total: int, unit: str) -> None:
+    def progress(self, done: float, total: int, unit: str) -> None:
         """Nothing: TensorBoard has no bar."""
 
     def say(self, text: str) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from math import ceil
@@ -115,15 +116,23 @@ def _join(ray: Any, address: str, working_dir: Path | None, level: int, verbose:
         if working_dir is not None:
             runtime_env["working_dir"] = str(working_dir)
     try:
+        _demand_listener(address)
         with _without(*_unwanted_messages(verbose)):
             ray.init(
                 address=address, runtime_env=runtime_env, logging_level=level, log_to_driver=verbose
             )
-    except ConnectionError as error:
+    except OSError as error:
         raise UserError(
             f"no Ray cluster answers at {address} ({error}); "
-            "unset RAY_ADDRESS to run on this machine"
+            "without RAY_ADDRESS the job runs on this machine"
         ) from None
+
+
+def _demand_listener(address: str) -> None:
+    """Raise OSError when nobody listens at `address`; Ray would try for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _short_folder() -> Path:

@@ -1,6 +1,5 @@
 """Numbers and categories: one float32 matrix, a category as one column for each of its values."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +11,20 @@ from trivium.datasets.columns import is_list, value_type
 from trivium.datasets.encoders.encoder import Encoder, Gaps, Mask, fixed_width, is_null
 from trivium.datasets.row_hash import Hashes, as_floats, combined, hash_numbers, hash_values
 from trivium.datasets.settings import Kind
-from trivium.datasets.transforms.affine import Affine, Floats, Statistics, Transform, identity
+from trivium.datasets.transforms.affine import (
+    Affine,
+    Floats,
+    Statistics,
+    Transform,
+    identity,
+    joined,
+)
 from trivium.datasets.transforms.impute import Impute
+from trivium.datasets.transforms.moments import Moments
 from trivium.platform.errors import Mistake
 
 _MOST_CATEGORIES = 1000
+_BLOCK = 2048  # rows that are turned from columns into a matrix at once, inside of the cache
 _IMPUTE = "add {name: impute} to dataset.transforms, or clean the data"
 _PATH = "dataset.inputs"
 
@@ -32,8 +40,6 @@ class DenseEncoder(Encoder):
         self._numbers = [_Numbers(name) for name, kind in kinds.items() if kind == "number"]
         self._categories = [_Category(name) for name, kind in kinds.items() if kind == "category"]
         self._impute, self._transforms = impute, transforms
-        self._moments: Moments | None = None
-        self._fill: Floats | None = None
         self._affine: Affine | None = None
         self._statistics: Statistics | None = None
 
@@ -54,26 +60,23 @@ class DenseEncoder(Encoder):
 
     def fit(self, batch: pa.RecordBatch, is_training: Mask) -> None:
         """Count, mean, deviation, least, greatest; the values of the categories."""
-        if self._numbers:
-            self._moments = self._moments or Moments(self._num_numbers())
-            self._moments.add(self._cells(batch)[is_training])
-        for column in self._categories:
+        for column in self._numbers:
             column.fit(batch, is_training)
+        for category in self._categories:
+            category.fit(batch, is_training)
 
     def finish(self, num_training: int) -> None:
         """Fit the transforms, in their order."""
         affine = identity(self._num_numbers())
-        if self._moments is not None:
-            statistics = self._moments.statistics()
-            if self._impute is not None:
-                self._fill = self._impute.fill(statistics)
-                statistics = self._moments.filled(self._fill, num_training)
-            self._statistics = statistics
+        if self._numbers:
+            for column in self._numbers:
+                column.finish(self._impute, num_training)
+            self._statistics = statistics = joined([c.statistics for c in self._numbers])
             for transform in self._transforms:
                 step = transform.affine(statistics)
                 affine, statistics = affine.then(step), statistics.after(step)
-        for column in self._categories:
-            column.finish()
+        for category in self._categories:
+            category.finish()
         one_hot = identity(sum(len(c.values) for c in self._categories))
         self._affine = Affine(
             np.concatenate([affine.scale, one_hot.scale]),
@@ -87,12 +90,14 @@ class DenseEncoder(Encoder):
     def encode(self, batch: pa.RecordBatch) -> npt.NDArray[Any]:
         """Before the transforms, gaps filled."""
         x = np.zeros((batch.num_rows, len(self._names())), np.float32)
+        parts = [column.filled(batch) for column in self._numbers]
+        for first in range(0, len(x), _BLOCK):
+            start = 0
+            for part in parts:
+                width = part.shape[1]
+                x[first : first + _BLOCK, start : start + width] = part[first : first + _BLOCK]
+                start += width
         start = self._num_numbers()
-        if self._numbers:
-            cells = self._cells(batch)
-            if self._fill is not None:
-                cells = np.where(np.isnan(cells), self._fill, cells)
-            x[:, :start] = cells
         for column in self._categories:
             codes = column.codes(batch)
             rows = np.flatnonzero(codes >= 0)
@@ -133,14 +138,6 @@ class DenseEncoder(Encoder):
         names = [name for column in self._numbers for name in column.names()]
         return names + [f"{c.name}={v}" for c in self._categories for v in c.names]
 
-    def _cells(self, batch: pa.RecordBatch) -> Floats:
-        if all(column.width == 1 for column in self._numbers):
-            cells = np.empty((batch.num_rows, len(self._numbers)), np.float64)
-            for i, column in enumerate(self._numbers):
-                cells[:, i] = as_floats(batch.column(column.name))
-            return cells
-        return np.concatenate([column.cells(batch) for column in self._numbers], axis=1)
-
 
 class _Numbers:
     """A column of numbers, or of lists of `width` numbers."""
@@ -149,6 +146,8 @@ class _Numbers:
         self.name = name
         self.width = 0  # known from the first row
         self._is_list = False
+        self._moments: Moments | None = None
+        self._fill: Floats | None = None
         self._missing = Gaps(_PATH, name, "has no number (null or NaN)", _IMPUTE)
         self._infinite = Gaps(_PATH, name, "is infinite", "clean the data")
         self._uneven = Gaps(_PATH, name, "has lists of another length", "make them equally long")
@@ -170,6 +169,25 @@ class _Numbers:
             self._missing.add(missing, first_row)
             self._infinite.add(infinite, first_row)
         return cells
+
+    def fit(self, batch: pa.RecordBatch, is_training: Mask) -> None:
+        self._moments = self._moments or Moments(self.width)
+        self._moments.add(self.cells(batch)[is_training])
+
+    def finish(self, impute: Impute | None, num_training: int) -> None:
+        assert self._moments is not None
+        if impute is not None:
+            self._fill = impute.fill(self._moments.statistics())
+            self._moments.fill(self._fill, num_training)
+
+    @property
+    def statistics(self) -> Statistics:
+        assert self._moments is not None
+        return self._moments.statistics()
+
+    def filled(self, batch: pa.RecordBatch) -> Floats:
+        cells = self.cells(batch)
+        return cells if self._fill is None else np.where(np.isnan(cells), self._fill, cells)
 
     def cells(self, batch: pa.RecordBatch) -> Floats:
         values = batch.column(self.name)
@@ -238,60 +256,6 @@ class _Category:
 
         values = values.cast(pa.large_string())
         return pc.if_else(pc.equal(values, ""), None, values)
-
-
-class Moments:
-    """Count, mean, deviation, least and greatest of columns, NaN left out, batch after batch.
-
-    The parts are merged as in Chan, Golub and LeVeque (1979): a sum of squares would lose the
-    digits of a column whose mean is far from 0.
-    """
-
-    def __init__(self, num_columns: int) -> None:
-        self.count = np.zeros(num_columns)
-        self.mean = np.zeros(num_columns)
-        self.squares = np.zeros(num_columns)  # sum of squared distances from the mean
-        self.min = np.full(num_columns, np.inf)
-        self.max = np.full(num_columns, -np.inf)
-
-    def add(self, cells: Floats) -> None:
-        """Merge the rows of `cells` [n, num_columns]."""
-        if not len(cells):
-            return
-        count: Floats = np.sum(~np.isnan(cells), axis=0, dtype=np.float64)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a column of gaps only has no mean
-            mean: Floats = np.nan_to_num(np.nanmean(cells, axis=0))
-            squares: Floats = np.nansum((cells - mean) ** 2, axis=0)
-        self._merge(count, mean, squares)
-        self.min = np.fmin(self.min, np.fmin.reduce(cells, axis=0))
-        self.max = np.fmax(self.max, np.fmax.reduce(cells, axis=0))
-
-    def statistics(self) -> Statistics:
-        """Of all rows so far; a column without a number counts as 0."""
-        empty = self.count == 0
-        return Statistics(
-            count=self.count,
-            mean=self.mean,
-            std=np.sqrt(self.squares / np.maximum(self.count, 1)),
-            min=np.where(empty, 0, self.min),
-            max=np.where(empty, 0, self.max),
-        )
-
-    def filled(self, fill: Floats, num_rows: int) -> Statistics:
-        """Of `num_rows` rows, the gaps holding `fill`."""
-        gaps = num_rows - self.count
-        self._merge(gaps, fill, np.zeros(len(fill)))
-        self.min = np.where(gaps > 0, np.minimum(self.min, fill), self.min)
-        self.max = np.where(gaps > 0, np.maximum(self.max, fill), self.max)
-        return self.statistics()
-
-    def _merge(self, count: Floats, mean: Floats, squares: Floats) -> None:
-        total = np.maximum(self.count + count, 1)
-        distance = mean - self.mean
-        self.squares += squares + distance**2 * self.count * count / total
-        self.mean = self.mean + distance * count / total
-        self.count = self.count + count
 
 
 def _length(values: pa.Array) -> int:

@@ -4,6 +4,7 @@ It is applied when a batch is gathered, on the device of the batch, so that an i
 byte a pixel in the cache and several transforms cost no more than one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,6 +54,17 @@ class Transform(Protocol):
 
     def affine(self, statistics: Statistics) -> Affine:
         """The step that these statistics call for."""
+
+
+def joined(parts: Sequence[Statistics]) -> Statistics:
+    """The statistics of columns side by side."""
+    return Statistics(
+        count=np.concatenate([part.count for part in parts]),
+        mean=np.concatenate([part.mean for part in parts]),
+        std=np.concatenate([part.std for part in parts]),
+        min=np.concatenate([part.min for part in parts]),
+        max=np.concatenate([part.max for part in parts]),
+    )
 
 
 def identity(size: int) -> Affine:

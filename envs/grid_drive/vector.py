@@ -27,6 +27,11 @@ from trivium.envs.random_streams import NUM_WORDS, Words
 class GridDriveVectorEnv(BatchEnv):
     """A batch of `GridDriveEnv`s; the arguments are `BatchEnv`'s and `GridDriveRules`'."""
 
+    state_arrays = (
+        "time", "cell", "goal_cell", "_distance", "_share", "_city_base", "_goal_base",
+        "_ring_base", "turns", "senses", "traffic",
+    )  # fmt: skip
+
     def __init__(
         self,
         num_envs: int = 1,

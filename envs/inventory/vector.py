@@ -19,6 +19,7 @@ class InventoryVectorEnv(BatchEnv):
 
     num_reset_words = 1
     num_step_words = 1
+    state_arrays = ("stock", "pipeline", "period")
 
     def __init__(
         self,

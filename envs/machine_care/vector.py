@@ -17,6 +17,8 @@ from trivium.envs.random_streams import NUM_WORDS, Words
 class MachineCareVectorEnv(BatchEnv):
     """A batch of `MachineCareEnv`s; the arguments are `BatchEnv`'s and `MachineCareRules`'."""
 
+    state_arrays = ("levels", "last_actions", "_index")
+
     def __init__(
         self,
         num_envs: int = 1,

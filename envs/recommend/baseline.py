@@ -4,7 +4,6 @@ All three show one slate at a time without a thought for the next one; a recomme
 can do better by keeping the user patient and by letting topics rest.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,7 @@ from trivium.envs.recommend.rules import NUM_KINDS, RecommendRules
 
 
 class Greedy:
-    """Show the items with the highest recent click rate; an item not shown of late counts as 0.1.
-
-    Like `UCB`, it sees what the observation holds: recent shows and clicks.
-    """
+    """Show the items with the highest recent click rate, as the observation has it."""
 
     bonus = 0.0
 
@@ -25,14 +21,10 @@ class Greedy:
 
     def __call__(self, env: Any) -> list[int]:
         """The slate for the state of an unwrapped `RecommendEnv`."""
-        weight = 1.0 / (1.0 - self.rules.memory)  # from shares to counts of steps
-        total = max(sum(env.shown) * weight, 1.0)
-        scores = []
-        for shown, clicked in zip(env.shown, env.clicked, strict=True):
-            count = shown * weight + 1.0
-            rate = (clicked * weight + 0.1) / count
-            scores.append(rate + self.bonus * math.sqrt(math.log1p(total) / count))
-        return list(np.argsort(scores)[::-1][: self.rules.slate_size])
+        shows = np.array(env.shown) / (1.0 - self.rules.memory)  # from shares to counts of steps
+        bonus = self.bonus * np.sqrt(np.log1p(max(shows.sum(), 1.0)) / (shows + 1.0))
+        order: list[int] = np.argsort(env.rates() + bonus).tolist()
+        return order[: -self.rules.slate_size - 1 : -1]
 
 
 class UCB(Greedy):

@@ -12,10 +12,12 @@ from trivium.envs.recommend.rules import NUM_KINDS, NUM_LEVELS, RecommendRules
 from trivium.envs.stream_env import StreamEnv
 
 WORD = 1.0 / NUM_WORDS
+PRIOR_RATE = 0.1
+"""The click rate that an item counts with which was not shown of late."""
 
 
 def observation_space(rules: RecommendRules) -> spaces.Box:
-    """Recent shows and clicks of each item, boredom of each topic, patience."""
+    """Recent shows and click rate of each item, boredom of each topic, patience."""
     size = 2 * rules.num_items + rules.num_topics + 1
     return spaces.Box(0.0, 1.0, (size,), np.float32)
 
@@ -55,7 +57,7 @@ class RecommendEnv(StreamEnv):
     | Num | Observation | Min | Max | Unit |
     | --- | --- | --- | --- | --- |
     | 0-15 | recent shows of each item: a mean over steps with weights that fade | 0 | 1 | share |
-    | 16-31 | recent clicks of each item, in the same way | 0 | 1 | share |
+    | 16-31 | recent click rate of each item; 0.1 without recent shows | 0 | 1 | clicks per show |
     | 32-39 | what clicks have taken from the interest in each topic | 0 | 1 | 15 levels |
     | 40 | patience | 0 | 1 | `patience` steps |
 
@@ -169,10 +171,16 @@ class RecommendEnv(StreamEnv):
             for topic, level in enumerate(self.taste)
         ]
 
+    def rates(self) -> list[float]:
+        """Recent click rate of each item, as if it had been shown once before with a rate of 0.1."""
+        share = 1.0 - self.rules.memory
+        pairs = zip(self.shown, self.clicked, strict=True)
+        return [(clicked + PRIOR_RATE * share) / (shown + share) for shown, clicked in pairs]
+
     def _observe(self) -> npt.NDArray[np.float32]:
         bored = [level / (NUM_LEVELS - 1) for level in self.bored]
         patience = self.patience / self.rules.patience
-        return np.array([*self.shown, *self.clicked, *bored, patience], dtype=np.float32)
+        return np.array([*self.shown, *self.rates(), *bored, patience], dtype=np.float32)
 
     def _picture(self) -> npt.NDArray[np.uint8]:
         return picture(self.rules, self.taste, self.bored, self.slate, self.choice, self.patience)

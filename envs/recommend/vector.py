@@ -8,13 +8,15 @@ from gymnasium.vector import AutoresetMode
 
 from trivium.envs.batch_env import BatchEnv, Rows
 from trivium.envs.random_streams import NUM_WORDS, Words
-from trivium.envs.recommend.env import WORD, action_space, observation_space
+from trivium.envs.recommend.env import PRIOR_RATE, WORD, action_space, observation_space
 from trivium.envs.recommend.render import picture
 from trivium.envs.recommend.rules import NUM_KINDS, NUM_LEVELS, RecommendRules
 
 
 class RecommendVectorEnv(BatchEnv):
     """A batch of `RecommendEnv`s; the arguments are `BatchEnv`'s and `RecommendRules`'."""
+
+    state_arrays = ("taste", "bored", "shown", "clicked", "patience", "slate", "choice")
 
     def __init__(
         self,
@@ -102,7 +104,9 @@ class RecommendVectorEnv(BatchEnv):
     def _observe(self, rows: Rows | slice, out: npt.NDArray[Any]) -> None:
         num_items = self.rules.num_items
         out[:, :num_items] = self.shown[:, rows].T
-        out[:, num_items : 2 * num_items] = self.clicked[:, rows].T
+        share = 1.0 - self.rules.memory
+        rates = (self.clicked[:, rows] + PRIOR_RATE * share) / (self.shown[:, rows] + share)
+        out[:, num_items : 2 * num_items] = rates.T
         out[:, 2 * num_items : -1] = self.bored[:, rows].T / (NUM_LEVELS - 1)
         out[:, -1] = self.patience[rows] / self.rules.patience
 

@@ -183,6 +183,20 @@ def test_a_pickled_environment_goes_on_where_it_was(name: str, batched: bool) ->
 
 
 @every_env
+def test_a_state_put_into_another_batch_goes_on_the_same(name: str) -> None:
+    first, second = (native(name, max_episode_steps=20) for _ in range(2))
+    first.action_space.seed(0)
+    first.reset(seed=2)
+    for _ in range(30):
+        observations, *_ = first.step(first.action_space.sample())
+    np.testing.assert_array_equal(second.set_state(first.get_state()), observations)
+    for _ in range(30):
+        actions = first.action_space.sample()
+        for left, right in zip(first.step(actions)[:4], second.step(actions)[:4], strict=True):
+            np.testing.assert_array_equal(left, right)
+
+
+@every_env
 def test_pictures_are_legible_and_the_same_in_a_batch(name: str) -> None:
     env, batch = (
         gymnasium.make(name, render_mode="rgb_array"),

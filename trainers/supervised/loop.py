@@ -81,7 +81,9 @@ class Loop:
             {"steps_per_epoch": self.steps_per_epoch, "num_epochs": settings.epochs},
         )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "fp16")
-        self.watch = GradientWatch(settings.gradients, model)
+        self.watch = GradientWatch(
+            settings.gradients, model, skips_non_finite=self.scaler.is_enabled()
+        )
         self.progress = Progress()
         self.tally = task.new_tally(self.device)
         self.best_weights: dict[str, torch.Tensor] | None = None
@@ -156,7 +158,7 @@ class Loop:
             outputs = self.learner(*batch.inputs)
             loss = self.task.loss(outputs, batch.target)
         if self.device.type == "cpu" and not math.isfinite(loss.item()):
-            self._end_not_finite()  # asking a GPU would wait for it: see the epoch's end
+            self._end_not_finite(batch)  # asking a GPU would wait for it: see the epoch's end
         self.task.count(self.tally, outputs, batch.target, loss)
         # Workers' gradients are averaged, so a worker with more rows than its share counts more.
         weight = share * len(batch.target) * self.workers.world_size / batch.size
@@ -179,7 +181,7 @@ class Loop:
         if self.validation_batches.num_batches:
             metrics |= {f"validation/{k}": v for k, v in self._validate().items()}
         if not math.isfinite(train["loss"]):
-            self._end_not_finite()
+            self._end_not_finite(None)
         self.schedule.observe(metrics)
         self._compare(metrics)
         self._report(metrics)
@@ -236,10 +238,8 @@ class Loop:
 
     def _tell_progress(self) -> None:
         if self.writer is not None:
-            done = self.progress.epoch * self.train_batches.num_batches + self.progress.batch
-            self.writer.progress(
-                done, self.settings.epochs * self.train_batches.num_batches, "batches"
-            )
+            share = self.progress.batch / self.train_batches.num_batches
+            self.writer.progress(self.progress.epoch + share, self.settings.epochs, "epochs")
 
     def _warn(self, sentence: str) -> None:
         if sentence not in self.progress.warnings:
@@ -247,10 +247,10 @@ class Loop:
             if self.writer is not None:
                 self.writer.say(f"gradients: {sentence}")
 
-    def _end_not_finite(self) -> None:
+    def _end_not_finite(self, batch: Batch | None) -> None:
         """Stop, after saving, before the weights are spoiled."""
         step = self.progress.step + 1
-        where = where_not_finite(self.model)
+        where = where_not_finite(self.model, batch.inputs if batch else ())
         if self.workers.world_size == 1:  # others are elsewhere in the step: they cannot take part
             self._save()
         raise RunFailed(

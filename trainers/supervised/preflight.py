@@ -6,7 +6,7 @@ import os
 import torch
 from torch import nn
 
-from trivium.datasets.dataset import Dataset
+from trivium.datasets.dataset import Dataset, Input
 from trivium.models.summary import Summary
 from trivium.platform.algorithm import Preflight
 from trivium.trainers.supervised.job import SupervisedJob
@@ -23,7 +23,6 @@ def describe(
     """Facts in the order of the pillars, then steps, memory and resources; and what is wrong."""
     facts = (
         ("data", _data(dataset)),
-        *(("", line) for line in dataset.notes),
         ("task", _task(task, dataset)),
         ("model", _model(job, summary)),
         ("algorithm", _algorithm(job)),
@@ -38,8 +37,17 @@ def _data(dataset: Dataset) -> str:
     rows = ", ".join(
         f"{split} {dataset.num_rows(split):,}" for split in ("train", "validation", "test")
     )
-    inputs = "; ".join(f"{i.name} {i.describe()}" for i in dataset.inputs)
+    inputs = ", ".join(_input(i) for i in dataset.inputs)
     return f"{dataset.source}: {rows} rows; {inputs}"
+
+
+def _input(described: Input) -> str:
+    if described.kind == "id":
+        return f"{described.columns[0]} id"
+    if described.kind == "tokens":
+        return f"{described.columns[0]} of up to {described.shape[0]} tokens"
+    shape = " x ".join(map(str, described.shape))
+    return f"images {shape}" if len(described.shape) == 3 else f"{shape} numbers"
 
 
 def _task(task: Task, dataset: Dataset) -> str:
@@ -141,7 +149,7 @@ def _problems(job: SupervisedJob, dataset: Dataset, task: Task) -> list[str]:
 
 
 def _warnings(job: SupervisedJob, dataset: Dataset) -> list[str]:
-    warnings = []
+    warnings = list(dataset.warnings)
     if dataset.num_rows("validation") == 0:
         warnings.append("no validation rows: the best epoch is chosen by the training loss")
     if dataset.num_rows("test") == 0:

@@ -1,5 +1,6 @@
 """Scores of a trained model on a split: outputs of all its rows, then the task's evaluation."""
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -7,7 +8,7 @@ from trivium.datasets.dataset import Dataset
 from trivium.platform.errors import UserError
 from trivium.platform.exhibit import Evaluation
 from trivium.trainers.supervised.job import SupervisedJob
-from trivium.trainers.supervised.tasks.task import Task
+from trivium.trainers.supervised.tasks.task import Example, Task
 
 SPLITS = ("test", "validation", "train")
 
@@ -29,10 +30,12 @@ def score(
     outputs, target, rows = collect_outputs(
         model.to(device), dataset, split, job.algorithm.evaluation_batch_size, device
     )
-    positions = {int(row): position for position, row in enumerate(rows)}
-    evaluation = task.evaluate(
-        outputs, target, rows, lambda row: dataset.example(positions[row], split)
-    )
+
+    def example(row: int) -> Example:
+        (position,) = dataset.positions(np.array([row]), split)
+        return dataset.example(int(position), split)
+
+    evaluation = task.evaluate(outputs, target, rows, example)
     metrics = {f"{split}/{name}": value for name, value in evaluation.metrics.items()}
     return Evaluation(metrics, evaluation.exhibits)
 

@@ -63,10 +63,16 @@ class Supervised:
             kinds = [i.kind for i in self.dataset.inputs]
             settings = read_component(default_task(self.dataset.target_kind, kinds), TASKS)
         try:
-            task: Task = build(settings, TASKS, self.dataset.task_facts)
+            task: Task = build(settings, TASKS, self._task_facts)
         except UserError as error:
             raise error.under("algorithm.task") from None
         return task
+
+    @property
+    def _task_facts(self) -> dict[str, object]:
+        counts = self.dataset.class_counts("train")
+        facts = {"class_names": self.dataset.class_names, "class_counts": counts}
+        return facts | self.dataset.facts
 
     def new_model(self) -> nn.Module:
         """The model with its first weights, the same for the same seed."""
