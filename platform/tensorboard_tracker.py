@@ -1,6 +1,12 @@
-"""TensorBoard events of a run, in its folder `tensorboard/`: curves, and a row for HPARAMS."""
+"""TensorBoard events of a run, in its folder `tensorboard/`: curves, and a row for HPARAMS.
 
+Events are written as they come, with tensorboardX's file writer but without its queue and its
+thread: what was reported is on the disk when a run is killed.
+"""
+
+import contextlib
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from trivium.platform.curves import PLACE
@@ -10,7 +16,9 @@ from trivium.platform.run import Record, RunFolder
 from trivium.platform.settings import dump
 
 if TYPE_CHECKING:
-    from tensorboardX import SummaryWriter
+    from collections.abc import Mapping
+
+    from tensorboardX.event_file_writer import EventsWriter
 
 
 class TensorBoardTracker:
@@ -22,17 +30,17 @@ class TensorBoardTracker:
     def __init__(self, run: RunFolder, job: Job) -> None:
         self._folder = run.path / "tensorboard"
         self._job = job
-        self._writer: SummaryWriter | None = None
+        self._writer: EventsWriter | None = None
         self._step = 0
 
     def report(self, record: Record) -> None:
         """Write the record's metrics as scalars."""
         self._step = int(record.get("env_steps", record["step"]))
-        if self._writer is None:
-            self._writer = self._open()
-        for name, value in record.items():
-            if name not in PLACE and value is not None:
-                self._writer.add_scalar(name, value, self._step)
+        values = {k: v for k, v in record.items() if k not in PLACE and v is not None}
+        with contextlib.suppress(OSError):  # a full disk is told by whoever writes the run
+            if self._writer is None:
+                self._writer = self._open()
+            self._write(values)
 
     def progress(self, done: float, total: int, unit: str) -> None:
         """Nothing: TensorBoard has no bar."""
@@ -41,31 +49,44 @@ class TensorBoardTracker:
         """Nothing: sentences are in log.txt."""
 
     def close(self) -> None:
-        """Bring all events to the disk."""
-        if self._writer is not None:
-            self._writer.flush()
+        """Nothing is waiting; `finish` closes the file."""
 
     def finish(self, run: RunFolder) -> None:
         """Write settings and final scores for the HPARAMS page, and close the file."""
         if self._writer is None:
             return
+        from tensorboardX.proto.event_pb2 import Event
         from tensorboardX.summary import hparams
 
         scores = {k: float(v) for k, v in run.result.get("metrics", {}).items()}
-        for name, value in scores.items():
-            self._writer.add_scalar(name, value, self._step)
         settings = {k: _plain(v) for k, v in flatten(dump(self._job)).items()}
-        for summary in hparams(settings, scores):
-            self._writer.file_writer.add_summary(summary)
-        self._writer.close()
+        with contextlib.suppress(OSError):
+            self._write(scores)
+            for summary in hparams(settings, scores):
+                self._writer.write_event(Event(wall_time=time.time(), summary=summary))
+            self._writer.close()
         self._writer = None
 
-    def _open(self) -> "SummaryWriter":
-        from tensorboardX import SummaryWriter
+    def _open(self) -> "EventsWriter":
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-        # After a resume, points from this step on are drawn again: TensorBoard drops the old ones.
-        purge = self._step if self._folder.is_dir() else None
-        return SummaryWriter(str(self._folder), purge_step=purge, flush_secs=10)
+        self._folder.mkdir(exist_ok=True)
+        before = len(list(self._folder.iterdir()))
+        writer = EventsWriter(str(self._folder / "events"), f".{before}")
+        if before:  # resumed: TensorBoard drops the old points from this step on
+            start = SessionLog(status=SessionLog.START)
+            writer.write_event(Event(wall_time=time.time(), step=self._step, session_log=start))
+        return writer
+
+    def _write(self, values: "Mapping[str, float]") -> None:
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.summary_pb2 import Summary
+
+        assert self._writer is not None
+        summary = Summary(value=[Summary.Value(tag=k, simple_value=v) for k, v in values.items()])
+        self._writer.write_event(Event(wall_time=time.time(), step=self._step, summary=summary))
+        self._writer.flush()
 
 
 def _plain(value: Any) -> bool | str | float | int:
