@@ -38,21 +38,6 @@ class Comparison:
     code: tuple[Change, ...]
     """Commit, uncommitted changes, versions, host."""
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain data for `--json`."""
-
-        def pairs(changes: tuple[Change, ...]) -> dict[str, Any]:
-            return {c.name: {"a": c.a, "b": c.b} for c in changes}
-
-        return {
-            "a": self.a,
-            "b": self.b,
-            "settings": pairs(self.settings),
-            "metrics": pairs(self.metrics),
-            "data": {"a": self.data.a, "b": self.data.b} if self.data else None,
-            "code": pairs(self.code),
-        }
-
 
 def compare(a: RunFolder, b: RunFolder) -> Comparison:
     """What differs from run `a` to run `b`."""

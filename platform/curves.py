@@ -10,7 +10,8 @@ PLACE = ("step", "epoch", "env_steps", "time_s")
 """The entries of a record that say where it stands; all others are metrics."""
 SPLITS = ("train", "validation", "test")
 _AXIS_LABEL = {"env_steps": "environment steps", "epoch": "epoch", "step": "step"}
-_BANDS = (("_min", "_max"), ("_low", "_high"))
+_BANDS = (("_low", "_high"), ("_min", "_max"))
+_INTERVAL = "_ci95"  # half the 95% confidence interval of a `_mean`
 
 Values = tuple[float | None, ...]
 
@@ -99,15 +100,21 @@ def stem(name: str) -> str:
 
 
 def _edges(names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Of each metric that has a band: the names of the band's lower and upper edge."""
+    """Of each metric that has a band: the names of its lower and upper edge.
+
+    The same name twice is half the width of a confidence interval around the metric.
+    """
     known = set(names)
     found = {}
     for name in names:
+        base = name.removesuffix("_mean")
         for low, high in _BANDS:
-            base = name.removesuffix("_mean")
             if base + low in known and base + high in known:
                 found[name] = (base + low, base + high)
                 break
+        else:
+            if base + _INTERVAL in known and base != name:
+                found[name] = (base + _INTERVAL, base + _INTERVAL)
     return found
 
 
@@ -115,7 +122,15 @@ def _with_band(records: Sequence[Record], line: Curve, edges: tuple[str, str], o
     low, high = (curve(records, e, over) for e in edges)
     if low.x != line.x or high.x != line.x:
         return line
-    return Curve(line.name, line.x, line.y, low.y, high.y)
+    if edges[0] != edges[1]:
+        return Curve(line.name, line.x, line.y, low.y, high.y)
+    around = [
+        (None, None) if y is None or half is None else (y - half, y + half)
+        for y, half in zip(line.y, low.y, strict=True)
+    ]
+    return Curve(
+        line.name, line.x, line.y, tuple(a for a, _ in around), tuple(b for _, b in around)
+    )
 
 
 def _mean(lines: Sequence[Curve]) -> Curve:

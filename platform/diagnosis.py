@@ -5,7 +5,7 @@ how the run ended) and `learning` (each that applies adds a sentence).
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trivium.platform.run import RunFolder
 from trivium.platform.why.endings import ending
@@ -37,16 +37,6 @@ class Diagnosis:
     def sentences(self) -> tuple[str, ...]:
         """Ending and warnings."""
         return (self.ending, *self.warnings)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data for `--json`."""
-        return {
-            "run": self.run,
-            "status": self.status,
-            "ending": self.ending,
-            "warnings": list(self.warnings),
-            "next": self.next_command,
-        }
 
 
 def diagnose(run: RunFolder) -> Diagnosis:

@@ -43,7 +43,8 @@ class RunRow:
 class RunCard:
     """What `trivium show` prints, in sections of (label, text)."""
 
-    run: RunFolder
+    run: str
+    """Its id."""
     sections: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     scores: tuple[ScoreRow, ...]
     others: tuple[tuple[str, float], ...]
@@ -98,7 +99,7 @@ def describe_run(run: RunFolder) -> RunCard:
         r for r in score_table(run, records) if r.validation is not None or r.test is not None
     ]
     return RunCard(
-        run,
+        run.id,
         sections=(
             ("Run", tuple(_what(run))),
             ("Job", tuple(_job(run))),

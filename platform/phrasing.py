@@ -4,7 +4,7 @@ import math
 
 
 def number(value: object) -> str:
-    """Four decimals for measured values, fewer from 100 on; counts whole; `-` for none."""
+    """Four decimals for measured values, fewer from 100 on; whole ones whole; `-` for none."""
     if value is None:
         return "-"
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -15,6 +15,8 @@ def number(value: object) -> str:
         return "not finite"
     if value != 0 and not 1e-3 <= abs(value) < 1e6:
         return f"{value:.3g}"
+    if value.is_integer() and abs(value) >= 100:
+        return f"{value:,.0f}"
     decimals = 4 if abs(value) < 100 else 2 if abs(value) < 10_000 else 1
     return f"{value:,.{decimals}f}"
 

@@ -22,7 +22,7 @@ class Score:
     name: str
     value: float
     half_width: float | None = None
-    """Half the 95% confidence interval when it is a mean over seeds."""
+    """Half the 95% confidence interval when it is a mean over seeds or episodes."""
     is_final: bool = True
     """False while it is the best so far of a run without a result."""
 
@@ -69,10 +69,12 @@ def main_score(run: RunFolder) -> Score | None:
     metrics: dict[str, Any] = run.result.get("metrics", {})
     name = telling(metrics)
     if name is not None:
-        return Score(name, metrics[name], run.result.get("interval_95", {}).get(name))
+        half = metrics.get(f"{name.removesuffix('_mean')}_ci95")  # over episodes
+        return Score(name, metrics[name], run.result.get("interval_95", {}).get(name, half))
     records = tail_records(run)
     seen = {k for r in records for k in r if k not in PLACE}
-    name = telling([k for k in sorted(seen) if not k.startswith("train/")])
+    judged = sorted(k for k in seen if not k.startswith("train/") and not k.endswith("_per_s"))
+    name = telling(judged or sorted(seen))
     if name is None:
         return None
     values = [r[name] for r in records if r.get(name) is not None]

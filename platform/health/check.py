@@ -1,7 +1,7 @@
 """The answer of one check of the doctor."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 State = Literal["ok", "absent", "warn", "fail"]
 
@@ -16,7 +16,3 @@ class Check:
     sentence: str
     remedy: str = ""
     """What to do, empty when nothing is."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data for `--json`."""
-        return asdict(self)

@@ -207,7 +207,8 @@ def _children(run: RunFolder, children: Sequence[RunFolder]) -> Grid | None:
         for c, s in zip(children, scores, strict=True)
     ]
     whole = main_score(run)
-    note = f"Mean and 95% confidence interval: {whole}" if whole and whole.half_width else ""
+    has_interval = whole is not None and "interval_95" in run.result
+    note = f"Mean and 95% confidence interval: {whole}" if has_interval else ""
     is_seeds = run.info.get("kind") == "seeds"
     columns = ("run", "status", "seed", name, "duration")
     return Grid(columns, tuple(rows), note, title="Seeds" if is_seeds else "Runs inside this run")

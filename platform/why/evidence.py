@@ -55,6 +55,11 @@ class Evidence:
         """The lines of metrics.jsonl."""
         return self.run.metrics()
 
+    @property
+    def is_rl(self) -> bool:
+        """Its curves run over environment steps: a falling loss is no goal there."""
+        return axis(self.records) == "env_steps"
+
     @cached_property
     def children(self) -> list["Evidence"]:
         """Evidence of the runs inside this one."""

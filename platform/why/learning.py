@@ -7,7 +7,7 @@ from trivium.platform.exhibit import Matrix
 from trivium.platform.phrasing import number
 from trivium.platform.why.evidence import Evidence, Finding
 
-_RETURNS = ("episode/return_mean", "evaluation/return_mean", "train/return_mean")
+_RETURNS = ("evaluation/return_mean", "train/return_mean", "episode/return_mean")
 
 
 def constant_prediction(e: Evidence) -> Finding | None:
@@ -53,7 +53,7 @@ def diverged(e: Evidence) -> Finding | None:
     """The loss rose far above its lowest value, on the training data itself."""
     loss = e.curve("train/loss")
     values = [v for v in loss.y if v is not None]
-    if len(values) < 3:
+    if e.is_rl or len(values) < 3:
         return None
     lowest = min(range(len(values)), key=lambda i: values[i])
     if values[lowest] <= 0 or values[-1] < 3 * values[lowest] or values[-1] < values[0]:
@@ -69,7 +69,7 @@ def overfits(e: Evidence) -> Finding | None:
     """Validation loss rises while training loss still falls."""
     validation, train = e.curve("validation/loss"), e.curve("train/loss")
     values = [v for v in validation.y if v is not None]
-    if len(values) < 4:
+    if e.is_rl or len(values) < 4:
         return None
     best = min(range(len(values)), key=lambda i: values[i])
     if len(values) - 1 - best < 2 or values[-1] <= values[best] * 1.1:
@@ -94,7 +94,7 @@ def loss_does_not_move(e: Evidence) -> Finding | None:
     """Training loss stays where it began."""
     loss = e.curve("train/loss")
     values = [v for v in loss.y if v is not None]
-    if len(values) < 3 or values[0] == 0:
+    if e.is_rl or len(values) < 3 or values[0] == 0:
         return None
     if max(values) - min(values) > 0.02 * abs(values[0]):
         return None
@@ -110,7 +110,7 @@ def still_improving(e: Evidence) -> Finding | None:
     """The run ended while validation loss was still falling: it may want more epochs."""
     loss = e.curve("validation/loss")
     values = [v for v in loss.y if v is not None]
-    if e.status != "finished" or len(values) < 4:
+    if e.is_rl or e.status != "finished" or len(values) < 4:
         return None
     quarter = max(2, len(values) // 4)
     before, after = min(values[:-quarter]), min(values[-quarter:])

@@ -37,6 +37,17 @@ def test_extremes_become_a_band_over_environment_steps() -> None:
     assert loss.title == "loss/policy"
 
 
+def test_a_confidence_interval_becomes_a_band() -> None:
+    records = [
+        {"step": 1, "time_s": 0.0, "evaluation/return_mean": 5.0, "evaluation/return_ci95": 2.0},
+        {"step": 2, "time_s": 0.0, "evaluation/return_mean": 7.0, "evaluation/return_ci95": None},
+    ]
+    (group,) = curve_groups(records)
+    assert group.curves == (
+        Curve("evaluation/return_mean", (1.0, 2.0), (5.0, 7.0), (3.0, None), (7.0, None)),
+    )
+
+
 def test_seeds_are_drawn_as_their_mean_where_all_have_arrived() -> None:
     def records(values: list[float]) -> list[dict[str, float]]:
         return [

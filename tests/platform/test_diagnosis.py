@@ -241,8 +241,8 @@ def test_a_return_that_never_rose(make_run: Any, rl_job: str) -> None:
 def test_a_return_that_is_flat_short_of_its_goal(make_run: Any, rl_job: str) -> None:
     values = [20.0, 60.0, 100.0, 150.0, 200.0, *[200.0] * 8]
     assert diagnose(make_run(records=returns(values), job=rl_job)).warnings == (
-        "The return is flat since 7,000 environment steps: 200.00 then, 200.00 at the end, short "
-        "of the goal 475.00.",
+        "The return is flat since 7,000 environment steps: 200 then, 200 at the end, short of the "
+        "goal 475.",
     )
     reached = [20.0, 200.0, *[480.0] * 10]
     assert diagnose(make_run("a-2", records=returns(reached), job=rl_job)).warnings == ()
@@ -284,4 +284,3 @@ def test_it_is_one_paragraph_and_the_next_command(make_run: Any, capsys: Any) ->
         "checkpoint, so resuming starts from the beginning.\n\n"
         "Next:\n  trivium resume digits-cnn-1\n"
     )
-    assert diagnose(run).as_json()["next"] == "trivium resume digits-cnn-1"

@@ -37,6 +37,11 @@ def test_a_run_over_seeds_has_an_interval(make_run: Any) -> None:
     assert str(main_score(run)) == "test/accuracy 0.9700 +/- 0.0100"
 
 
+def test_a_return_has_the_interval_over_its_episodes(make_run: Any) -> None:
+    run = make_run(metrics={"test/return_mean": 482.2, "test/return_ci95": 5.25})
+    assert str(main_score(run)) == "test/return_mean 482.20 +/- 5.2500"
+
+
 def test_metrics_stand_side_by_side_at_the_best_step(make_run: Any) -> None:
     records = [
         {"step": 1, "epoch": 1, "time_s": 1.0, "train/loss": 0.5, "validation/loss": 0.6},
