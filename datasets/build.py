@@ -79,7 +79,7 @@ def build(
 def _encoders(settings: DatasetSettings, columns: Columns, source: Source) -> list[Encoder]:
     """One for each input of the model, in the order in which a model takes them."""
     kinds = columns.inputs
-    impute, transforms = _transforms(settings, has_table="number" in kinds.values())
+    impute, transforms = _transforms(settings)
     encoders: list[Encoder] = []
     for name, kind in kinds.items():
         if kind == "image":
@@ -95,9 +95,7 @@ def _encoders(settings: DatasetSettings, columns: Columns, source: Source) -> li
     return encoders
 
 
-def _transforms(
-    settings: DatasetSettings, has_table: bool
-) -> tuple[Impute | None, list[Transform]]:
+def _transforms(settings: DatasetSettings) -> tuple[Impute | None, list[Transform]]:
     wanted: tuple[ComponentSettings, ...] = settings.transforms or ()
     if settings.transforms is None:
         wanted = (DEFAULT_TRANSFORM,)

@@ -16,6 +16,7 @@ from tempfile import mkdtemp
 
 from trivium.platform.errors import UserError
 
+_ABANDONED_S = 24 * 3600.0
 _SETTLED_S = 2.0  # a file changed later than this may change again within one tick of its clock
 
 
@@ -63,14 +64,30 @@ def built_folder(fingerprint: str, build: Callable[[Path], None]) -> Path:
     if (folder / "meta.json").is_file():
         return folder
     make_folder(folder.parent)
+    _remove_abandoned(folder.parent)
     partial = Path(mkdtemp(prefix=f".{fingerprint}-", dir=folder.parent))
     try:
         build(partial)
         with contextlib.suppress(OSError):  # another process was first; its bytes are the same
             partial.rename(folder)
+        if not folder.is_dir():
+            raise UserError(f"cannot make {folder}; is a file of that name in the way?")
+    except OSError as error:
+        raise UserError(
+            f"cannot write the prepared data to {partial}: {error.strerror or error}; "
+            "set TRIVIUM_CACHE to a folder with more room"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what a killed process has left half-built: nothing is built for a day."""
+    for partial in folder.glob(".*-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - partial.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(partial, ignore_errors=True)
 
 
 def make_folder(folder: Path) -> None:

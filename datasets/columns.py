@@ -242,15 +242,16 @@ def _check_use(settings: DatasetSettings, inputs: Mapping[str, Kind]) -> None:
         mistakes.append(Mistake("dataset.text", "no input is of kind text; leave it out"))
     if settings.image_shape is not None and "image" not in kinds:
         mistakes.append(Mistake("dataset.image_shape", "no input is an image; leave it out"))
-    if settings.transforms and not {"number", "category", "image"} & set(kinds):
-        names = ", ".join(t.name for t in settings.transforms)
-        mistakes.append(
-            Mistake(
-                "dataset.transforms",
-                f"{names} would change numbers or pixels, but the inputs are "
-                f"{', '.join(dict.fromkeys(kinds))}; leave transforms out",
+    for i, transform in enumerate(settings.transforms or ()):
+        changed = ("number", "category") if transform.name == "impute" else ("number", "image")
+        if not set(changed) & set(kinds):
+            mistakes.append(
+                Mistake(
+                    f"dataset.transforms.{i}",
+                    f"{transform.name} changes inputs of kind {' and '.join(changed)}, and there "
+                    f"are only {' and '.join(dict.fromkeys(kinds))}; leave it out",
+                )
             )
-        )
     for kind in ("text", "image"):
         if kinds.count(kind) > 1:
             names = ", ".join(name for name, k in inputs.items() if k == kind)

@@ -1,8 +1,9 @@
 """What a job file says under `dataset:`."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, WrapValidator, model_validator
 
 from trivium.platform.settings import ComponentSettings, Many, Settings, component
 
@@ -10,6 +11,21 @@ Kind = Literal["number", "category", "text", "id", "image"]
 Tokens = Literal["word", "character"]
 TargetKind = Literal["class", "real"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+_NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(Many[str])
+_KINDS: TypeAdapter[dict[str, Kind]] = TypeAdapter(dict[str, Kind])
+
+
+def _list_or_mapping(value: Any, _all: Any) -> tuple[str, ...] | dict[str, Kind] | None:
+    """Read as what it is, so that a wrong kind is not also told to be no list."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return _KINDS.validate_python(dict(value), strict=True)
+    if isinstance(value, list | tuple):
+        return _NAMES.validate_python(value)
+    raise ValueError(f"must be a list of columns, or a mapping from column to kind, got {value!r}")
 
 
 class SplitSettings(Settings):
@@ -87,7 +103,7 @@ class DatasetSettings(Settings):
     target: str | None = None
     """Column to predict; left out: the source's own."""
 
-    inputs: Many[str] | dict[str, Kind] | None = None
+    inputs: Annotated[Many[str] | dict[str, Kind] | None, WrapValidator(_list_or_mapping)] = None
     """Columns that the model sees, a list or a mapping from column to kind (number, category,
     text, id, image); left out: the source's own, or all columns that have no other part."""
 

@@ -43,20 +43,22 @@ def own_splits(values: pa.Array, column: str, first_row: int) -> Codes:
 
 def times(values: pa.Array, column: str, first_row: int) -> npt.NDArray[Any]:
     """Times as numbers that grow, [n]: int64 for times, dates and whole numbers, else float64."""
-    missing = Gaps("dataset.split.time", column, "is null", "fill or remove these rows")
-    missing.add(is_null(values), first_row)
-    if mistakes := missing.mistakes():
-        raise UserError(*mistakes)
     try:
         if is_text(values.type) or pa.types.is_date(values.type):
             values = values.cast(pa.timestamp("us"))
-        if not (pa.types.is_temporal(values.type) or pa.types.is_integer(values.type)):
-            return as_floats(values)
-        ticks: npt.NDArray[np.int64] = values.cast(pa.int64()).to_numpy(zero_copy_only=False)
-        return ticks
+        if pa.types.is_temporal(values.type) or pa.types.is_integer(values.type):
+            numbers = values.cast(pa.int64())
+            ticks: npt.NDArray[Any] = numbers.fill_null(0).to_numpy(zero_copy_only=False)
+        else:
+            ticks = as_floats(values)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise UserError.at(
             "dataset.split.time",
             f"column {column} holds more than times (it begins with {values[0].as_py()!r}); "
             "numbers, dates and texts such as 2024-12-31 10:00:00 are times",
         ) from None
+    missing = Gaps("dataset.split.time", column, "has no time (null or NaN)", "fill these rows")
+    missing.add(is_null(values) | np.isnan(ticks), first_row)
+    if mistakes := missing.mistakes():
+        raise UserError(*mistakes)
+    return ticks

@@ -74,6 +74,15 @@ def _shares(settings: SplitSettings, codes: Codes, source: str) -> Shares:
         for name in own
         if asked[name] is not None
     ]
+    if len(own) == 2 and asked["train"] is None:
+        mistakes += [
+            Mistake(
+                f"dataset.split.{name}",
+                f"has no effect: {source} names the split of every row; leave {name} out",
+            )
+            for name in ("stratify", "group", "time", "seed")
+            if getattr(settings, name)
+        ]
     if mistakes:
         raise UserError(*mistakes)
     given = [share for share in asked.values() if share is not None]

@@ -92,8 +92,8 @@ CASES = {
     ),
     "transforms without numbers": (
         {"inputs": {"note": "text"}, "transforms": ["standardize"]},
-        "transforms: standardize would change numbers or pixels, but the inputs are text; "
-        "leave transforms out",
+        "transforms.0: standardize changes inputs of kind number and image, and there are only "
+        "text; leave it out",
     ),
     "impute after another transform": (
         {"transforms": ["standardize", "impute"]},
@@ -116,8 +116,8 @@ CASES = {
     ),
     "times that are missing": (
         {"split": {"time": "area"}},
-        "split.time: column area is null in 1 row (first in row 98, counted from 0); "
-        "fill or remove these rows",
+        "split.time: column area has no time (null or NaN) in 2 rows (first in row 98, counted "
+        "from 0); fill these rows",
     ),
     "stratify without classes": (
         {"target": "area", "split": {"stratify": True}},
