@@ -11,6 +11,7 @@ PLACE = ("step", "epoch", "env_steps", "time_s")
 SPLITS = ("train", "validation", "test")
 _AXIS_LABEL = {"env_steps": "environment steps", "epoch": "epoch", "step": "step"}
 _BANDS = (("_low", "_high"), ("_min", "_max"))
+_WATCHED = ("_per_s", "_std", "episodes", "_steps")
 _INTERVAL = "_ci95"  # half the 95% confidence interval of a `_mean`
 
 Values = tuple[float | None, ...]
@@ -164,8 +165,8 @@ def _rank(group: CurveGroup) -> int:
     prefixes = {c.name.rpartition("/")[0] for c in group.curves}
     if group.title == "return":
         return 0
+    if group.title.endswith(_WATCHED):
+        return 4
     if "validation" in prefixes or "evaluation" in prefixes:
         return 1
-    if "train" in prefixes or "episode" in prefixes:
-        return 2
-    return 4 if group.title.endswith("_per_s") else 3
+    return 2 if "train" in prefixes or "episode" in prefixes else 3

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from trivium.platform.exhibit import Cell, Evaluation, Exhibit, Lines, Matrix, Note, Pictures, Table
 from trivium.platform.phrasing import number, plural
-from trivium.platform.summary import ScoreRow
+from trivium.platform.summary import ScoreTable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -85,13 +85,10 @@ def metric_table(evaluation: Evaluation, title: str = "") -> "RichTable":
     return table
 
 
-def split_table(rows: Sequence[ScoreRow]) -> "RichTable":
+def split_table(table: ScoreTable) -> "RichTable":
     """Metric by train, validation and test: only the splits that something was measured on."""
-    splits = [
-        s for s in ("train", "validation", "test") if any(getattr(r, s) is not None for r in rows)
-    ]
-    cells = [(r.metric, *(_score(getattr(r, s)) for s in splits)) for r in rows]
-    return grid(("", *splits), cells, numeric=range(1, len(splits) + 1))
+    cells = [(metric, *map(_score, values)) for metric, values in table.rows]
+    return grid(("", *table.splits), cells, numeric=range(1, len(table.splits) + 1))
 
 
 def sparkline(values: Sequence[float | None], width: int = 40) -> str:

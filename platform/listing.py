@@ -12,7 +12,7 @@ from trivium.platform.run import RunFolder
 from trivium.platform.store import Store
 from trivium.platform.summary import (
     Score,
-    ScoreRow,
+    ScoreTable,
     age_s,
     duration_s,
     main_score,
@@ -46,7 +46,7 @@ class RunCard:
     run: str
     """Its id."""
     sections: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-    scores: tuple[ScoreRow, ...]
+    scores: ScoreTable
     others: tuple[tuple[str, float], ...]
     """Scores that belong to no split of data."""
     commands: tuple[str, ...]
@@ -95,9 +95,6 @@ def render_runs(rows: list[RunRow], console: "Console", total: int | None = None
 def describe_run(run: RunFolder) -> RunCard:
     """The sections of `trivium show`: what it is, what it was made of, how well, what next."""
     records = run.metrics()
-    scores = [
-        r for r in score_table(run, records) if r.validation is not None or r.test is not None
-    ]
     return RunCard(
         run.id,
         sections=(
@@ -106,7 +103,7 @@ def describe_run(run: RunFolder) -> RunCard:
             ("Training", tuple(_training(run))),
             ("Checkpoints", tuple(_checkpoints(run))),
         ),
-        scores=tuple(scores),
+        scores=score_table(run, records),
         others=tuple(other_scores(run).items()),
         commands=tuple(_commands(run)),
     )
@@ -132,12 +129,12 @@ def render_card(card: RunCard, console: "Console") -> None:
             style = _STYLE.get(text, "") if label == "status" else ""
             table.add_row(label, Text(text, style=style))
         console.print(table)
-    if card.scores or card.others:
+    if card.scores.rows or card.others:
         console.print(Text("\nScores", style="bold"))
-    if card.scores:
+    if card.scores.rows:
         console.print(split_table(card.scores))
     if card.others:
-        if card.scores:
+        if card.scores.rows:
             console.print()
         console.print(draw(TableExhibit("", ("", "value"), card.others)))
     console.print(Text("\nNext", style="bold"))

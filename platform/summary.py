@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from trivium.platform.curves import PLACE, SPLITS
+from trivium.platform.curves import PLACE
 from trivium.platform.phrasing import number
 from trivium.platform.run import Record, RunFolder
 
@@ -13,6 +13,7 @@ from trivium.platform.run import Record, RunFolder
 _TELLING = ("accuracy", "return_mean", "rmse", "r2", "f1_macro", "loss")
 _SMALLER_IS_BETTER = ("loss", "error", "rmse", "mse", "mae", "perplexity", "fid", "kl")
 _TAIL_BYTES = 65_536
+_COLUMNS = ("train", "validation", "evaluation", "test")
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,19 @@ class Score:
 
 
 @dataclass(frozen=True)
-class ScoreRow:
-    """One metric on each split; None where it was not measured."""
+class ScoreTable:
+    """Metrics side by side: a row for each, a column for each split that was measured."""
 
-    metric: str
-    train: float | None
-    validation: float | None
-    test: float | None
+    splits: tuple[str, ...]
+    """Columns: of train, validation, evaluation and test those that occur."""
+    rows: tuple[tuple[str, tuple[float | None, ...]], ...]
+    """Name of the metric, and its values; None where it was not measured."""
+
+    @property
+    def note(self) -> str:
+        """What the columns stand for that is not plain."""
+        early = [s for s in self.splits if s != "test"]
+        return f"{' and '.join(early).capitalize()}: at the best step." if early else ""
 
 
 def larger_is_better(name: str) -> bool:
@@ -115,25 +122,25 @@ def best_record(run: RunFolder, records: list[Record]) -> Record | None:
     return merged or None
 
 
-def score_table(run: RunFolder, records: list[Record]) -> list[ScoreRow]:
-    """Each metric that is scored on some split: at the best step, and on the test split."""
+def score_table(run: RunFolder, records: list[Record]) -> ScoreTable:
+    """Each metric that is scored on held-out data: at the best step, and of the result."""
     found: dict[str, dict[str, float]] = {}
     at_best = best_record(run, records) or {}
     scored = run.result.get("metrics", {})
     for source in (scored, at_best):  # the algorithm's own order first
         for name, value in source.items():
             split, _, metric = name.partition("/")
-            if split in SPLITS and metric:
+            if split in _COLUMNS and metric:
                 found.setdefault(metric, {}).setdefault(split, value)
-    return [
-        ScoreRow(m, v.get("train"), v.get("validation"), v.get("test")) for m, v in found.items()
-    ]
+    kept = {m: v for m, v in found.items() if set(v) - {"train"}}
+    splits = tuple(s for s in _COLUMNS if any(s in v for v in kept.values()))
+    return ScoreTable(splits, tuple((m, tuple(v.get(s) for s in splits)) for m, v in kept.items()))
 
 
 def other_scores(run: RunFolder) -> dict[str, float]:
-    """Scores of the result that belong to no split, such as `evaluation/return_mean`."""
+    """Scores of the result that belong to no split of the data or of the episodes."""
     metrics: dict[str, float] = run.result.get("metrics", {})
-    return {k: v for k, v in metrics.items() if k.partition("/")[0] not in SPLITS}
+    return {k: v for k, v in metrics.items() if k.partition("/")[0] not in _COLUMNS}
 
 
 def _time(text: str | None) -> datetime | None:

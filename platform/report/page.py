@@ -129,12 +129,11 @@ def provenance(run: RunFolder) -> Iterable[tuple[str, str]]:
 
 def log_warnings(run: RunFolder) -> list[str]:
     """Sentences of the log that warn (about gradients, data, settings), each once."""
-    found: dict[str, None] = {}
-    for line in _read(run.log).splitlines():
-        text = line.strip()
-        if text.lower().startswith("warning: ") or "gradient" in text.lower().split(":")[0]:
-            found[text.removeprefix("warning: ")] = None
-    return list(found)[:12]
+    lines = (line.strip() for line in _read(run.log).splitlines())
+    found = [
+        s.removeprefix("warning: ") for s in lines if s.startswith(("warning: ", "gradients: "))
+    ]
+    return list(dict.fromkeys(found))[:12]
 
 
 def _findings(run: RunFolder) -> tuple[str, ...]:
@@ -173,19 +172,14 @@ def _figures(run: RunFolder) -> Iterable[tuple[str, str]]:
 def _scores(run: RunFolder, records: list[Record]) -> Grid | None:
     if "interval_95" in run.result and run.exhibits:
         return None  # the table over seeds says it, with intervals
-    rows = [r for r in score_table(run, records) if r.validation is not None or r.test is not None]
-    others = other_scores(run)
-    if rows:
-        splits = [
-            s
-            for s in ("train", "validation", "test")
-            if any(getattr(r, s) is not None for r in rows)
-        ]
-        cells = [(r.metric, *(getattr(r, s) for s in splits)) for r in rows]
-        cells += [(k, *[None] * (len(splits) - 1), v) for k, v in others.items()]
-        at = "best step" if run.result.get("best_step") is not None else "last report"
-        note = f"Train and validation at the {at}." if "validation" in splits else ""
-        return Grid(("", *splits), tuple(cells), note)
+    table, others = score_table(run, records), other_scores(run)
+    if table.rows:
+        cells = [(metric, *values) for metric, values in table.rows]
+        cells += [(k, *[None] * (len(table.splits) - 1), v) for k, v in others.items()]
+        note = table.note
+        if run.result.get("best_step") is None:
+            note = note.replace("best step", "last report")
+        return Grid(("", *table.splits), tuple(cells), note)
     if others:
         return Grid(("", "value"), tuple(others.items()))
     return None

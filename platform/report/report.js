@@ -29,8 +29,10 @@ for (const plot of document.querySelectorAll(".plot")) {
       box.append(line);
     }
     box.hidden = false;
-    box.style.left = share < 0.5 ? `calc(${share * 100}% + 12px)` : "auto";
-    box.style.right = share < 0.5 ? "auto" : `calc(${(1 - share) * 100}% + 12px)`;
+    const x = share * frame.width, gap = 12, width = box.offsetWidth;
+    const beside = share < 0.5 ? x + gap : x - gap - width;
+    const edge = document.documentElement.clientWidth - frame.left - width - 4;
+    box.style.left = `${Math.max(4 - frame.left, Math.min(beside, edge))}px`;
   };
   plot.addEventListener("pointermove", show);
   plot.addEventListener("pointerdown", show);

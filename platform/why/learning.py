@@ -90,6 +90,13 @@ def overfits(e: Evidence) -> Finding | None:
     )
 
 
+def gradients_are_ill(e: Evidence) -> Finding | None:
+    """The trainer saw gradients vanish or explode, and said of which layers."""
+    mark = "gradients: "
+    said = [line.removeprefix(mark) for line in e.log.splitlines() if line.startswith(mark)]
+    return Finding(f"{said[-1][:1].upper()}{said[-1][1:]}.") if said else None
+
+
 def loss_does_not_move(e: Evidence) -> Finding | None:
     """Training loss stays where it began."""
     loss = e.curve("train/loss")
@@ -132,7 +139,7 @@ def return_is_flat(e: Evidence) -> Finding | None:
     line = e.curve(name)
     smooth = _smooth([v for v in line.y if v is not None])
     _, goal = e.setting("stop.return_mean")
-    if isinstance(goal, int | float) and max(v for v in line.y if v is not None) >= goal:
+    if isinstance(goal, int | float) and _best_return(e) >= goal:
         return None
     spread = max(smooth) - min(smooth)
     best = 0
@@ -180,6 +187,7 @@ def return_collapsed(e: Evidence) -> Finding | None:
 
 SIGNS: tuple[Callable[[Evidence], Finding | None], ...] = (
     diverged,
+    gradients_are_ill,
     constant_prediction,
     no_better_than_the_mean,
     loss_does_not_move,
@@ -201,6 +209,12 @@ def _other_lr(e: Evidence) -> str:
     if not isinstance(lr, int | float):
         return ""
     return e.train_with(path, f"{lr / 10 if lr >= 1e-3 else lr * 10:g}")
+
+
+def _best_return(e: Evidence) -> float:
+    scored = [v for name in _RETURNS for v in e.curve(name).y if v is not None]
+    final = e.run.result.get("metrics", {}).get("test/return_mean")
+    return max([*scored, *([final] if isinstance(final, int | float) else [])])
 
 
 def _smooth(values: list[float]) -> list[float]:

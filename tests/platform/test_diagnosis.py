@@ -184,6 +184,13 @@ def test_a_loss_that_rises_on_the_training_data_diverged(make_run: Any) -> None:
     assert said.next_command == SMALLER_LR
 
 
+def test_what_the_trainer_said_of_gradients_is_told_again(make_run: Any) -> None:
+    log = "epoch 1\ngradients: the gradients of conv1 vanish (norm 1e-9): try init: he\nepoch 2\n"
+    assert diagnose(make_run(log=log)).warnings == (
+        "The gradients of conv1 vanish (norm 1e-9): try init: he.",
+    )
+
+
 def test_a_loss_that_never_moves(make_run: Any) -> None:
     run = make_run(records=supervised([(2.302, 2.303), (2.301, 2.302), (2.302, 2.303)]))
     assert diagnose(run).warnings == (
@@ -246,6 +253,9 @@ def test_a_return_that_is_flat_short_of_its_goal(make_run: Any, rl_job: str) -> 
     )
     reached = [20.0, 200.0, *[480.0] * 10]
     assert diagnose(make_run("a-2", records=returns(reached), job=rl_job)).warnings == ()
+    scored = {"test/return_mean": 490.0}  # greedy play reaches what exploring play does not
+    run = make_run("a-3", records=returns(values), job=rl_job, metrics=scored)
+    assert diagnose(run).warnings == ()
 
 
 def test_a_policy_that_was_good_and_lost_it(make_run: Any, rl_job: str) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 from trivium.platform.summary import (
     Score,
-    ScoreRow,
+    ScoreTable,
     age_s,
     duration_s,
     larger_is_better,
@@ -48,10 +48,20 @@ def test_metrics_stand_side_by_side_at_the_best_step(make_run: Any) -> None:
         {"step": 2, "epoch": 2, "time_s": 2.0, "train/loss": 0.3, "validation/loss": 0.9},
     ]
     run = make_run(metrics={"test/f1": 0.8, "test/loss": 0.7}, result={"best_step": 1})
-    assert score_table(run, records) == [
-        ScoreRow("f1", None, None, 0.8),
-        ScoreRow("loss", 0.5, 0.6, 0.7),
-    ]
+    table = score_table(run, records)
+    assert table == ScoreTable(
+        ("train", "validation", "test"),
+        (("f1", (None, None, 0.8)), ("loss", (0.5, 0.6, 0.7))),
+    )
+    assert table.note == "Train and validation: at the best step."
+
+
+def test_a_policy_is_shown_as_trained_evaluated_and_tested(make_run: Any) -> None:
+    record = {"step": 1, "env_steps": 9, "time_s": 1.0, "train/return_mean": 220.0, "train/kl": 0.1}
+    run = make_run(metrics={"test/return_mean": 480.0}, result={"best_step": 1})
+    assert score_table(run, [record | {"evaluation/return_mean": 500.0}]) == ScoreTable(
+        ("train", "evaluation", "test"), (("return_mean", (220.0, 500.0, 480.0)),)
+    )
 
 
 def test_only_a_run_that_goes_on_gets_older_in_duration(make_run: Any) -> None:
