@@ -172,7 +172,7 @@ class RecommendEnv(StreamEnv):
         ]
 
     def rates(self) -> list[float]:
-        """Recent click rate of each item, as if it had been shown once before with a rate of 0.1."""
+        """Recent click rate of each item, as if once more shown before, with a rate of 0.1."""
         share = 1.0 - self.rules.memory
         pairs = zip(self.shown, self.clicked, strict=True)
         return [(clicked + PRIOR_RATE * share) / (shown + share) for shown, clicked in pairs]
