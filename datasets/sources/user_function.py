@@ -1,6 +1,8 @@
 """A function of the user's that gives the rows: `file.py:function` or `package.module:function`."""
 
 import hashlib
+import inspect
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -120,7 +122,11 @@ class FunctionSource(Source):
         return pa.table(columns)
 
     def _failed(self, error: Exception) -> UserError:
-        return self._error(f"fails: {type(error).__name__}: {error}")
+        frames = traceback.extract_tb(error.__traceback__)
+        own = inspect.getsourcefile(self._function)
+        lines = [frame.lineno for frame in frames if frame.filename == own]
+        place = f" in line {lines[-1]}" if lines else ""
+        return self._error(f"fails{place}: {type(error).__name__}: {error}")
 
     def _error(self, message: str) -> UserError:
         return UserError.at("dataset.source", f"{self.name} {message}")

@@ -34,11 +34,12 @@ class Moments:
 
     def statistics(self) -> Statistics:
         """Of all rows so far; a column without a number counts as 0."""
-        empty = self.count == 0
+        empty, constant = self.count == 0, self.min == self.max
+        std = np.sqrt(self.squares / np.maximum(self.count, 1))
         return Statistics(
             count=self.count,
-            mean=self.mean,
-            std=np.sqrt(self.squares / np.maximum(self.count, 1)),
+            mean=np.where(constant, self.min, self.mean),
+            std=np.where(constant, 0, std),  # rounding leaves 1e-17, and dividing by it, noise
             min=np.where(empty, 0, self.min),
             max=np.where(empty, 0, self.max),
         )

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +105,15 @@ def large_numbers() -> dict[str, np.ndarray]:
     """Far from 0, where a sum of squares would lose the deviation; several batches of them."""
     random = np.random.default_rng(0)
     return {"x": 1e9 + random.normal(size=300_000), "y": random.normal(size=300_000)}
+
+
+def test_a_constant_column_becomes_0_and_is_not_blown_up_by_rounding(make, tmp_path):
+    rows = [(i, 0.1, i % 2) for i in range(1000)]  # the mean of so many 0.1 is not quite 0.1
+    source = write(tmp_path / "a.csv", "x,c,y", rows)
+    for transform in ("standardize", "normalize"):
+        dataset = make(source=source, target="y", transforms=[transform])
+        x = next(dataset.batches("train", 1000).epoch(0)).inputs[0]
+        assert x[:, 1].abs().max() < 1e-6
 
 
 def test_words_are_numbered_by_how_often_training_has_them(make, tmp_path):
@@ -210,6 +221,20 @@ def test_each_setting_and_each_byte_makes_another_data_set(by_year, make):
     path.write_text(path.read_text().replace("1000", "1001"))
     prints.append(make(**settings).fingerprint)
     assert len(set(prints)) == len(prints)
+
+
+def test_the_second_time_nothing_heavy_is_imported(make):
+    make(source="digits")
+    code = (
+        "import sys\n"
+        "from trivium.datasets.prepare import prepare\n"
+        "from trivium.datasets.settings import DatasetSettings\n"
+        "prepare(DatasetSettings(source='digits')).num_rows('train')\n"
+        "heavy = {'torch', 'pandas', 'sklearn', 'pyarrow.dataset', 'pyarrow.compute'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_a_data_set_survives_pickling_and_its_state_is_json(make):

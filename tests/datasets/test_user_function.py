@@ -134,7 +134,7 @@ GIVES = (
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (fails, "fails: KeyError: 'city'"),
+        (fails, f"fails in line {fails.__code__.co_firstlineno + 1}: KeyError: 'city'"),
         (changes, "gives other rows each time that it is called; seed what is random"),
         (uneven, "gives columns of different lengths: x 3, y 2"),
         (mixed, "gives batches of different columns: x (double), then x (string)"),
