@@ -16,7 +16,7 @@ NAME = "trivium/GridDrive-v0"
 STAY, UP, RIGHT, DOWN, LEFT = range(5)
 
 # A city of three blocks, drawn by hand: S start, G goal, # closed; a digit is a light, and the time
-# of the period at which it turns green. A car drives clockwise round the lower left block, now at c.
+# of the period at which it turns green. A car drives clockwise round the lower left block, from c.
 CITY = """
     ###.###
     S.5.G#.
