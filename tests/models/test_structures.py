@@ -133,6 +133,7 @@ def test_lstm_residual_of_one_layer_is_refused() -> None:
 def test_a_rating_is_the_sum_of_its_parts() -> None:
     settings = MatrixFactorizationSettings(name="matrix_factorization", rank=2)
     model = MatrixFactorization(settings, num_users=3, num_items=3, target_mean=3.5)
+    model.eval()
     assert model.user_biases and model.item_biases and model.user_factors and model.item_factors
     with torch.no_grad():
         model.user_biases.weight[1] = 0.5
@@ -144,13 +145,25 @@ def test_a_rating_is_the_sum_of_its_parts() -> None:
     assert ratings.tolist() == [2.25, 3.25, 4.0, 3.5]
 
 
-def test_the_unknown_user_and_item_are_never_trained() -> None:
-    settings = MatrixFactorizationSettings(name="matrix_factorization", rank=2)
+def test_without_a_share_the_unknown_user_and_item_are_never_trained() -> None:
+    settings = MatrixFactorizationSettings(name="matrix_factorization", rank=2, unknown_share=0.0)
     model = MatrixFactorization(settings, num_users=3, num_items=3, target_mean=3.5)
     model(torch.tensor([0, 1]), torch.tensor([1, 0])).sum().backward()
     for embedding in (model.user_biases, model.item_factors):
         assert embedding is not None and embedding.weight.grad is not None
         assert embedding.weight.grad[0].tolist() == [0.0] * embedding.weight.shape[1]
+
+
+def test_with_a_share_the_unknown_learns_from_forgotten_rows_in_training_only() -> None:
+    settings = MatrixFactorizationSettings(name="matrix_factorization", unknown_share=0.25)
+    model = MatrixFactorization(settings, num_users=2, num_items=2, target_mean=3.5)
+    known = torch.ones(4000, dtype=torch.int64)
+    model(known, known).sum().backward()
+    assert model.user_biases is not None and model.user_biases.weight.grad is not None
+    forgotten, kept = model.user_biases.weight.grad[:, 0].tolist()
+    assert forgotten + kept == 4000
+    assert 0.2 < forgotten / 4000 < 0.3
+    assert model.eval()(known, known).unique().numel() == 1
 
 
 def test_matrix_factorization_of_rank_0_needs_biases() -> None:
