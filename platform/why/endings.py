@@ -92,13 +92,12 @@ def not_finite(e: Evidence) -> Finding | None:
     sentence = e.error
     if bad is not None and not _NOT_FINITE.search(e.error):
         sentence = f"{bad[1]} was not finite at step {bad[0]['step']:,}. {e.error}"
+    advice = " A smaller learning rate is the usual cure, gradient clipping the next."
+    if "smaller" in sentence:
+        advice = ""
     path, lr = e.setting("algorithm.optimizer.lr", "algorithm.lr")
-    command = e.train_with(path, f"{lr / 10:g}") if isinstance(lr, int | float) else ""
-    return Finding(
-        f"{_full_stop(sentence)} A smaller learning rate is the usual cure, gradient clipping the "
-        f"next.",
-        command,
-    )
+    command = e.train_with(path, f"{smaller(lr):g}") if isinstance(lr, int | float) else ""
+    return Finding(f"It failed: {_full_stop(sentence)}{advice}", command)
 
 
 def out_of_memory(e: Evidence) -> Finding | None:
@@ -198,6 +197,11 @@ def ending(e: Evidence) -> Finding:
         if finding is not None:
             return finding
     return Finding(f"Its status is {e.status}.")
+
+
+def smaller(lr: float) -> float:
+    """A learning rate to try when this one was too large."""
+    return lr / 10 if lr <= 1 else 0.001
 
 
 def _checkpoint(e: Evidence) -> str:

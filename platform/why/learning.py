@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from trivium.platform.exhibit import Matrix
 from trivium.platform.phrasing import number
+from trivium.platform.why.endings import smaller
 from trivium.platform.why.evidence import Evidence, Finding
 
 _RETURNS = ("evaluation/return_mean", "train/return_mean", "episode/return_mean")
@@ -200,7 +201,7 @@ SIGNS: tuple[Callable[[Evidence], Finding | None], ...] = (
 
 def _smaller_lr(e: Evidence) -> str:
     path, lr = e.setting("algorithm.optimizer.lr", "algorithm.lr")
-    return e.train_with(path, f"{lr / 10:g}") if isinstance(lr, int | float) else ""
+    return e.train_with(path, f"{smaller(lr):g}") if isinstance(lr, int | float) else ""
 
 
 def _other_lr(e: Evidence) -> str:
@@ -208,7 +209,7 @@ def _other_lr(e: Evidence) -> str:
     path, lr = e.setting("algorithm.optimizer.lr", "algorithm.lr")
     if not isinstance(lr, int | float):
         return ""
-    return e.train_with(path, f"{lr / 10 if lr >= 1e-3 else lr * 10:g}")
+    return e.train_with(path, f"{smaller(lr) if lr >= 1e-3 else lr * 10:g}")
 
 
 def _best_return(e: Evidence) -> float:

@@ -50,12 +50,10 @@ def test_a_good_run_needs_no_cure(make_run: Any, learning_records: Any) -> None:
 
 
 def test_a_loss_that_is_not_finite(make_run: Any) -> None:
-    error = "train/loss is not finite at step 30 (epoch 3). The state of step 20 is saved."
+    error = "the loss is not finite at step 30 (epoch 3). Try a smaller algorithm.optimizer.lr"
     records = supervised([(1.0, 1.0), (0.9, 0.9), (None, None)])
     said = diagnose(make_run(status="failed", records=records, error=error))
-    assert said.sentences == (
-        f"{error} A smaller learning rate is the usual cure, gradient clipping the next.",
-    )
+    assert said.sentences == (f"It failed: {error}.",)
     assert said.next_command == SMALLER_LR
 
 
@@ -63,9 +61,15 @@ def test_a_non_finite_value_that_the_error_does_not_mention(make_run: Any) -> No
     records = supervised([(1.0, 1.0), (None, 0.9)])
     said = diagnose(make_run(status="failed", records=records, error="AssertionError: bad labels"))
     assert said.ending == (
-        "train/loss was not finite at step 20. AssertionError: bad labels. "
+        "It failed: train/loss was not finite at step 20. AssertionError: bad labels. "
         "A smaller learning rate is the usual cure, gradient clipping the next."
     )
+
+
+def test_an_absurd_learning_rate_is_not_just_divided(make_run: Any) -> None:
+    job = "algorithm: {name: supervised, optimizer: {lr: 1000000.0}}\n"
+    said = diagnose(make_run(status="failed", job=job, error="the loss is not finite"))
+    assert said.next_command.endswith("--set algorithm.optimizer.lr=0.001")
 
 
 def test_memory_that_ran_out_halves_the_batch(make_run: Any) -> None:
