@@ -14,18 +14,21 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Hashes = npt.NDArray[np.uint64]
+_BLOCK = 2**15  # hashes whose intermediate results stay in the cache of a core
 _NAN = np.uint64(0x7FF8_0000_0000_0000)
 
 
 def mix(hashes: Hashes) -> Hashes:
     """Finaliser of splitmix64: each bit of the result follows from all bits of the input."""
-    h = hashes.copy()
-    h ^= h >> np.uint64(30)
-    h *= np.uint64(0xBF58_476D_1CE4_E5B9)
-    h ^= h >> np.uint64(27)
-    h *= np.uint64(0x94D0_49BB_1331_11EB)
-    h ^= h >> np.uint64(31)
-    return h
+    mixed = hashes.copy()
+    for first in range(0, len(mixed), _BLOCK):
+        h = mixed[first : first + _BLOCK]
+        h ^= h >> np.uint64(30)
+        h *= np.uint64(0xBF58_476D_1CE4_E5B9)
+        h ^= h >> np.uint64(27)
+        h *= np.uint64(0x94D0_49BB_1331_11EB)
+        h ^= h >> np.uint64(31)
+    return mixed
 
 
 def hash_numbers(cells: npt.NDArray[np.float64], key: str) -> Hashes:

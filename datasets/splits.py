@@ -11,6 +11,7 @@ from trivium.platform.errors import Mistake, UserError
 
 SPLITS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST, UNUSED = range(4)
+Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.uint8]
 
 
@@ -46,19 +47,21 @@ def assign_splits(settings: SplitSettings, keys: Keys, source: str) -> Codes:
     """
     codes = np.zeros(len(keys.rows), np.uint8) if keys.own is None else keys.own.copy()
     shares = _shares(settings, codes, source)
-    open_rows = np.flatnonzero(codes == TRAIN)
-    line = _line(settings, keys)[open_rows]
+    line, is_open = _line(settings, keys), slice(None)
+    if keys.own is not None:
+        is_open = codes == TRAIN
+        line = line[is_open]
     if settings.stratify:
         if keys.classes is None:
             raise UserError.at(
                 "dataset.split.stratify", "the target is a real number: there are no classes"
             )
-        codes[open_rows] = _cut_by_class(line, keys.classes[open_rows], shares)
+        codes[is_open] = _cut_by_class(line, keys.classes[is_open], shares)
     else:
         num_test, num_validation = (round(len(line) * s) for s in (shares.test, shares.validation))
         num_train = _num_train(shares, len(line))
-        codes[open_rows] = _cut(line, num_test, num_validation, num_train)
-    _check_rows(settings, shares, codes, len(open_rows))
+        codes[is_open] = _cut(line, num_test, num_validation, num_train)
+    _check_rows(settings, shares, codes, len(line))
     return codes
 
 
@@ -114,22 +117,21 @@ def _line(settings: SplitSettings, keys: Keys) -> np.ndarray:
 
 def _cut(line: np.ndarray, num_test: int, num_validation: int, num_train: int) -> Codes:
     codes = np.full(len(line), UNUSED, np.uint8)
-    left = np.arange(len(line))
     for code, count in ((TEST, num_test), (VALIDATION, num_validation), (TRAIN, num_train)):
-        chosen = _lowest(line[left], count)
-        codes[left[chosen]] = code
-        left = left[~chosen]
+        left = codes == UNUSED
+        codes[left & _lowest(line, left, count)] = code
     return codes
 
 
-def _lowest(line: np.ndarray, count: int) -> npt.NDArray[np.bool_]:
-    """The `count` lowest keys, or as near to it as equal keys allow, but not none."""
-    if count <= 0 or count >= len(line):
+def _lowest(line: np.ndarray, left: Mask, count: int) -> Mask:
+    """The `count` lowest keys of those `left`, as near as equal keys allow, but not none."""
+    num_left = int(left.sum())
+    if count <= 0 or count >= num_left:
         return np.full(len(line), count > 0)
-    border = np.partition(line, count)[count]
-    below: npt.NDArray[np.bool_] = line < border
-    upto: npt.NDArray[np.bool_] = line <= border
-    without, with_border = int(below.sum()), int(upto.sum())
+    border = np.partition(line[left], count)[count]
+    below: Mask = line < border
+    upto: Mask = line <= border
+    without, with_border = int((below & left).sum()), int((upto & left).sum())
     nearer = count - without <= with_border - count
     return below if without and nearer else upto
 

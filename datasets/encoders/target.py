@@ -108,8 +108,12 @@ class TargetEncoder:
         return found
 
     def codes(self) -> npt.NDArray[np.int32] | None:
-        """The class of each row of the source; None for a real target."""
-        return self._ranks[np.concatenate(self._codes)] if self._counts_values else None
+        """The class of each row of the source, once; None for a real target."""
+        if not self._counts_values:
+            return None
+        ranks = [self._ranks[codes] for codes in self._codes]
+        self._codes.clear()
+        return np.concatenate(ranks)
 
     def fit(self, batch: pa.RecordBatch, is_training: Mask) -> None:
         """Mean of a real target."""
