@@ -24,7 +24,7 @@ class Preflight:
     facts: tuple[tuple[str, str], ...]
     """(label, sentence) in the order of reading: data, model, steps, memory, resources."""
     problems: tuple[str, ...] = ()
-    """What would make the run fail; `train` refuses to start."""
+    """What would make the run fail, as `path.of.setting: sentence`; `train` refuses to start."""
     warnings: tuple[str, ...] = ()
     """What is allowed but probably not meant."""
 

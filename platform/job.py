@@ -31,6 +31,8 @@ class Resources(Settings):
     """Data-parallel training workers; one runs in this process, without a cluster."""
     cpus_per_worker: float | None = Field(None, gt=0)
     """CPUs that each worker reserves; None shares the machine's cores evenly."""
+    threads_per_worker: int | None = Field(None, ge=1, le=1024)
+    """Threads that torch computes with; None is as many as the work of a step is worth."""
     gpus_per_worker: float | Literal["auto"] = "auto"
     """GPUs that each worker reserves; auto is 1 when the machine has a GPU, else 0."""
     num_env_runners: int = Field(0, ge=0, le=10_000)
@@ -96,7 +98,7 @@ class JobFile:
     def place(self, mistake: Mistake) -> str:
         """`job.yaml:14: algorithm.lr: ...`, or the override that made the mistake."""
         for override in self.overrides:
-            if override.split("=")[0] == mistake.path:
+            if f"{mistake.path}.".startswith(f"{override.partition('=')[0]}."):
                 return f"--set {override}: {mistake}"
         return f"{self.path}:{_line(self.data, mistake)}: {mistake}"
 

@@ -46,12 +46,14 @@ class RunWriter:
         listeners: Sequence[Listener] = (),
         checkpoint_interval_s: float = 10.0,
         is_stopping: Callable[[], bool] = lambda: False,
+        began_at: float | None = None,
     ) -> None:
         self.folder = folder
         self.first_step_s: float | None = None
         self._listeners = tuple(listeners)
         self._interval_s = checkpoint_interval_s
         self._is_stopping = is_stopping
+        self._began_at = began_at if began_at is not None else time.time()
         self._file = folder.path / "metrics.jsonl"
         self._stream: IO[str] | None = None
         self._time_before_s = 0.0
@@ -91,11 +93,10 @@ class RunWriter:
     def mark_first_step(self, at: float | None = None) -> None:
         """The first training step is done (at Unix time `at`, when a worker did it).
 
-        How long that was after the command is part of the result.
+        How long that was after the run was asked for is part of the result.
         """
         if self.first_step_s is None:
-            ago = 0.0 if at is None else time.time() - at
-            self.first_step_s = seconds_since_command() - ago
+            self.first_step_s = (time.time() if at is None else at) - self._began_at
 
     def report(
         self,
@@ -155,11 +156,12 @@ class RunWriter:
             listener.close()
 
 
-def seconds_since_command() -> float:
-    """Seconds since this process was started."""
+def command_started_at() -> float:
+    """Unix time at which this process was started."""
+    now = time.time()
     try:
         uptime = float(Path("/proc/uptime").read_text().split()[0])
     except OSError:
-        return time.process_time()
+        return now - time.process_time()
     ticks = process_started(os.getpid())
-    return uptime - (ticks or 0) / os.sysconf("SC_CLK_TCK")
+    return now - uptime + (ticks or 0) / os.sysconf("SC_CLK_TCK")

@@ -6,6 +6,7 @@ behind `trivium.platform.algorithm`.
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +15,14 @@ from typing import Any
 
 from trivium.platform.algorithm import Algorithm, Outcome, Preflight
 from trivium.platform.console import Console, final_table
-from trivium.platform.errors import TriviumError, UserError
+from trivium.platform.errors import Mistake, TriviumError, UserError
 from trivium.platform.exhibit import Metric, to_json
 from trivium.platform.interrupt import Interrupted, listening
 from trivium.platform.job import Job, algorithm_class, write_job
 from trivium.platform.logs import logged
 from trivium.platform.provenance import describe
 from trivium.platform.run import RunFolder, process_started, utc_now, write_json
-from trivium.platform.run_writer import STOP_FILE, Listener, RunWriter
+from trivium.platform.run_writer import STOP_FILE, Listener, RunWriter, command_started_at
 from trivium.platform.store import Store
 from trivium.platform.tracking import check_tracking, finish_tracking, trackers
 
@@ -75,7 +76,7 @@ def start(job: Job, store: Store, screen: Screen = Screen(), kind: str = "train"
         from trivium.platform.seeds import start_seeds
 
         return start_seeds(job, store, screen)
-    algorithm, preflight = _checked(job)
+    algorithm, preflight = check(job)
     run = store.create(job.name)
     begin(run, job, kind)
     return train(run, job, algorithm, screen, preflight)
@@ -92,7 +93,7 @@ def resume(run: RunFolder, screen: Screen = Screen()) -> RunFolder:
         from trivium.platform.seeds import resume_seeds
 
         return resume_seeds(run, job, screen)
-    algorithm, preflight = _checked(job)
+    algorithm, preflight = check(job)
     return train(run, job, algorithm, screen, preflight)
 
 
@@ -122,6 +123,8 @@ def train(
             [console, *tracked, *listeners],
             job.checkpoint.interval_s,
             is_stopping=lambda: stop.requested,
+            # A child of another run starts when its turn comes, not with the command.
+            began_at=time.time() if run.info["parent"] else command_started_at(),
         )
         _amend(run, status="running", error=None, ended=None, facts=preflight.facts)
         try:
@@ -145,17 +148,33 @@ def write_report(run: RunFolder) -> None:
 
     try:
         write(RunFolder(run.path))
-    except OSError as error:
-        print(f"report.html could not be written: {error.strerror}")
+    except Exception as error:
+        print(f"report.html could not be written: {error_text(error)}")
 
 
-def _checked(job: Job) -> tuple[Algorithm, Preflight]:
+def check(job: Job) -> tuple[Algorithm, Preflight]:
+    """The algorithm of `job` and what is known before it starts.
+
+    Raises:
+        UserError: the job cannot run as it is; with every reason.
+    """
     check_tracking(job)
     algorithm = make_algorithm(job)
     preflight = algorithm.preflight()
-    if preflight.problems:
-        raise UserError(*preflight.problems)
+    refuse_problems(preflight)
     return algorithm, preflight
+
+
+def refuse_problems(preflight: Preflight) -> None:
+    """Raise the problems that were found, each at the setting that it begins with."""
+    if preflight.problems:
+        parts = (problem.partition(": ") for problem in preflight.problems)
+        raise UserError(*(Mistake(path, message) for path, _, message in parts))
+
+
+def error_text(error: BaseException) -> str:
+    """An error in one sentence; the name of its class only when it was not written for users."""
+    return str(error) if isinstance(error, TriviumError) else f"{type(error).__name__}: {error}"
 
 
 def _show_head(console: Console, run: RunFolder, job: Job, preflight: Preflight) -> None:
@@ -184,8 +203,8 @@ def _record_failure(run: RunFolder, error: BaseException) -> None:
         with run.log.open("a", encoding="utf-8") as log:
             log.write("".join(traceback.format_exception(error)))
     (run.path / STOP_FILE).unlink(missing_ok=True)
-    text = str(error) if isinstance(error, TriviumError) else f"{type(error).__name__}: {error}"
-    _amend(run, status="stopped" if stopped else "failed", error=text, ended=utc_now())
+    status = "stopped" if stopped else "failed"
+    _amend(run, status=status, error=error_text(error), ended=utc_now())
 
 
 def _record_outcome(run: RunFolder, writer: RunWriter, outcome: Outcome) -> None:

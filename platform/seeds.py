@@ -8,12 +8,19 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 
-from trivium.platform.errors import TriviumError
 from trivium.platform.exhibit import Table, to_json
 from trivium.platform.interrupt import Interrupted
 from trivium.platform.job import Job
 from trivium.platform.run import RunFolder, utc_now, write_json
-from trivium.platform.runner import Screen, begin, make_algorithm, train, write_report
+from trivium.platform.runner import (
+    Screen,
+    begin,
+    check,
+    error_text,
+    make_algorithm,
+    train,
+    write_report,
+)
 from trivium.platform.store import Store
 
 # Two-sided 95% points of Student's t for 1..30 degrees of freedom; beyond, the normal's 1.96.
@@ -26,7 +33,7 @@ _T95 = (
 
 def start_seeds(job: Job, store: Store, screen: Screen) -> RunFolder:
     """Train `job` with seed, seed + 1, ... as children of one run."""
-    make_algorithm(job).preflight()
+    check(job)
     parent = store.create(job.name)
     begin(parent, job, "seeds")
     return resume_seeds(parent, job, screen)
@@ -38,10 +45,11 @@ def resume_seeds(parent: RunFolder, job: Job, screen: Screen) -> RunFolder:
     write_json(parent.path / "run.json", info | {"status": "running", "error": None})
     try:
         children = [_train_child(parent, job, i, screen) for i in range(job.seeds)]
-    except TriviumError as error:
+    except BaseException as error:
         status = "stopped" if isinstance(error, Interrupted) else "failed"
-        ended = {"status": status, "error": str(error), "ended": utc_now()}
+        ended = {"status": status, "error": error_text(error), "ended": utc_now()}
         write_json(parent.path / "run.json", info | ended)
+        write_report(parent)
         raise
     _write_scores(parent, children)
     write_json(parent.path / "run.json", info | {"status": "finished", "ended": utc_now()})

@@ -20,7 +20,9 @@ def write_digits(folder: Path, num_rows: int, num_test_rows: int = 1000) -> None
     """Write `num_rows` training rows (at most 120,000) and a test set into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     images, labels = _real_digits()
-    shifted = [np.roll(images, shift, axis=(1, 2)) for shift in _shifts(-(-num_rows // len(images)))]
+    shifted = [
+        np.roll(images, shift, axis=(1, 2)) for shift in _shifts(-(-num_rows // len(images)))
+    ]
     _write(folder / "train", np.concatenate(shifted)[:num_rows], labels)
     _write(folder / "t10k", np.roll(images, (3, 3), axis=(1, 2))[:num_test_rows], labels)
 
@@ -44,4 +46,6 @@ def _write(prefix: Path, images: Bytes, labels: Bytes) -> None:
     labels = np.resize(labels, num_rows)  # the digits repeat in the same order
     head = struct.pack(">IIII", 0x803, num_rows, 28, 28)
     Path(f"{prefix}-images-idx3-ubyte").write_bytes(head + images.tobytes())
-    Path(f"{prefix}-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, num_rows) + labels.tobytes())
+    Path(f"{prefix}-labels-idx1-ubyte").write_bytes(
+        struct.pack(">II", 0x801, num_rows) + labels.tobytes()
+    )

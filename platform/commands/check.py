@@ -11,7 +11,7 @@ def command(job: JobPath, overrides: Overrides = None, as_json: AsJson = False) 
     from trivium.platform.console import Console
     from trivium.platform.errors import UserError
     from trivium.platform.job import open_job, read_job
-    from trivium.platform.runner import make_algorithm
+    from trivium.platform.runner import make_algorithm, refuse_problems
 
     file = open_job(job, overrides or ())
     checked = read_job(file)
@@ -32,7 +32,9 @@ def command(job: JobPath, overrides: Overrides = None, as_json: AsJson = False) 
         console.facts(preflight.facts)
         for warning in preflight.warnings:
             console.say(f"warning: {warning}")
-    if preflight.problems:
-        raise UserError(*preflight.problems)
+    try:
+        refuse_problems(preflight)
+    except UserError as error:
+        raise file.locate(error) from None
     if not as_json:
         console.say(f"\nfine. Next:\n  trivium train {job}")

@@ -19,6 +19,7 @@ from ray.rllib.utils.metrics import (
     LEARNER_RESULTS,
     NUM_ENV_STEPS_SAMPLED_LIFETIME,
 )
+from ray.tune import Trainable
 
 from trivium.trainers.rl.environment.vector import Episode
 from trivium.trainers.rl.job import RlJob
@@ -37,7 +38,7 @@ class VectorConfig(AlgorithmConfig):  # type: ignore[misc]
 
     @classmethod
     def of(cls, job: RlJob, algo_class: type) -> "VectorConfig":
-        """The config of `algo_class` for `job`, its RLlib names filled in for whoever reads them."""
+        """The config of `algo_class` for `job`, with what RLlib has names of its own for."""
         config = cls(algo_class)
         config.environment(job.env.id, env_config=dict(job.env.kwargs))
         config.env_runners(
@@ -108,8 +109,14 @@ class VectorAlgorithm(Algorithm):  # type: ignore[misc]
         self.offline_data = None
         self.last_update: Mapping[str, float] = {}
         self.last_episodes: list[Episode] = []
+        self._plain_config = config.to_dict()
         self._set_up_metrics()
         self.prepare(self.job)
+
+    def get_auto_filled_metrics(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Trainable's, with the config as a dict that is made once, not copied in every result."""
+        filled: dict[str, Any] = Trainable.get_auto_filled_metrics(self, *args, **kwargs)
+        return filled | {"config": self._plain_config}
 
     def restore_env_runners(self, env_runner_group: Any) -> list[int]:
         """None to restore: there is no EnvRunnerGroup."""

@@ -16,6 +16,7 @@ class ObservationEncoder(nn.Module):
 
     mean: torch.Tensor
     variance: torch.Tensor
+    starts: torch.Tensor
 
     def __init__(self, observations: Observations, clip: float | None = None) -> None:
         super().__init__()

@@ -142,7 +142,7 @@ def _play_copies(
     while active.any() and not is_stopping():
         taken = actions.to_env(player.act(obs, starting, sample))
         starting = np.zeros(count, np.bool_)
-        for i in np.flatnonzero(active):
+        for i in np.flatnonzero(active).tolist():
             seen, reward, terminated, truncated, info = envs[i].step(taken[i])
             returns[i] += float(reward)
             lengths[i] += 1

@@ -136,6 +136,15 @@ def join_copies(parts: list[Rollout]) -> Rollout:
     if parts[0].memory is not None:
         pairs = [p.memory for p in parts if p.memory is not None]
         memory = (np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs]))
-    names = ("obs", "starting", "actions", "parameters", "rewards")
-    names += ("terminated", "truncated", "valid")
-    return Rollout(**{n: joined(n) for n in names}, finals=finals, memory=memory)
+    return Rollout(
+        obs=joined("obs"),
+        starting=joined("starting"),
+        actions=joined("actions"),
+        parameters=joined("parameters"),
+        rewards=joined("rewards"),
+        terminated=joined("terminated"),
+        truncated=joined("truncated"),
+        valid=joined("valid"),
+        finals=finals,
+        memory=memory,
+    )

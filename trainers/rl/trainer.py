@@ -117,7 +117,7 @@ class RlTrainer:
         return score_shortfall(recorded, again)
 
     def _score(self, player: Player, episodes: int, seed: int, sample: bool) -> Evaluation:
-        from trivium.trainers.rl.exhibits import episode_exhibits
+        from trivium.trainers.rl.exhibits import episode_exhibits, still_exhibits
 
         played = play_episodes(
             player,
@@ -127,11 +127,13 @@ class RlTrainer:
             sample=sample,
             max_steps=self.job.evaluation.max_steps,
         )
+        scores = scores_of(played)
         exhibits = (
             *episode_exhibits(self.job, played),
             *self.own_exhibits(player),
+            *still_exhibits(self.job, player, seed, scores.length_mean),
         )
-        return Evaluation(score_metrics("test", scores_of(played)), exhibits)
+        return Evaluation(score_metrics("test", scores), exhibits)
 
 
 def best_checkpoint(run: RunFolder) -> Path:

@@ -4,8 +4,10 @@ All decisions but `stop.time_s` and the moments of saving depend on environment 
 one seed gives one result, and a killed run resumes to the same numbers.
 """
 
+import math
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,7 @@ class Training:
         self._step = 0
         self._best: float | None = None
         self._best_step = 0
+        self._reached = self._owes_evaluation = False
         self._next_evaluation = self._job.evaluation_interval
         self._report_interval = max(1, self._job.evaluation_interval // REPORTS_PER_EVALUATION)
         self._next_report = self._report_interval
@@ -56,6 +59,8 @@ class Training:
         """
         self._resume()
         try:
+            if self._owes_evaluation:
+                self._evaluate_and_report()
             while not self._is_over():
                 self._update()
             self._save()
@@ -75,17 +80,32 @@ class Training:
         limit = self._job.stop.env_steps
         self._run.progress(min(steps, limit or steps), limit or 0, "env steps")
         if steps >= self._next_evaluation or self._is_near() or self._is_out_of_steps():
-            self._report(self._evaluate())
-            self._next_evaluation = steps + self._job.evaluation_interval
+            self._owes_evaluation = True
+            self._evaluate_and_report()
         elif steps >= self._next_report:
             self._report({})
         if self._run.stop:
-            self._save()
-            raise Interrupted(f"stopped after {steps:,} environment steps; the state is saved")
+            self._stop()
         if self._run.checkpoint_due():
             self._save()
 
+    def _stop(self) -> None:
+        self._save()
+        steps = self._algorithm.env_steps
+        raise Interrupted(f"stopped after {steps:,} environment steps; the state is saved")
+
+    def _evaluate_and_report(self) -> None:
+        """An evaluation that is cut short by a stop is played anew when the run resumes."""
+        found = self._evaluate()
+        if found is None:
+            self._stop()
+        else:
+            self._report(found)
+            self._next_evaluation = self._algorithm.env_steps + self._job.evaluation_interval
+            self._owes_evaluation = False
+
     def _collect(self) -> None:
+        check_finite(self._algorithm.last_update, self._step)
         for name, value in self._algorithm.last_update.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._updates_since_report += 1
@@ -112,24 +132,28 @@ class Training:
         self._learning_s_at_report, self._reported_steps = self._learning_s, steps
         self._next_report = steps + self._report_interval
 
-    def _evaluate(self) -> dict[str, float]:
-        """Play greedily; keep the policy when it is the best so far; confirm the target."""
+    def _evaluate(self) -> dict[str, float] | None:
+        """Play greedily; keep the policy when it is the best so far; confirm the target.
+
+        Returns:
+            What to report; None when the user stopped the run meanwhile.
+        """
         scores = self._play("selection", self._job.evaluation.episodes)
         if scores is None:
-            return {}
+            return None
         mean, target = scores.return_mean, self._job.stop.return_mean
         if self._best is None or mean > self._best:
             self._best, self._best_step = mean, self._step
             self._run.save_checkpoint(self._step, self._algorithm.save_weights, name="best")
         if target is not None and mean >= target:
             confirmed = self._play("confirm", self._job.evaluation.confirm_episodes)
-            if confirmed is not None and confirmed.return_mean - confirmed.error >= target:
+            if confirmed is None:
+                return None
+            if confirmed.return_mean - confirmed.error >= target:
                 self._reached = True
                 self._best_step = self._step
                 self._run.save_checkpoint(self._step, self._algorithm.save_weights, name="best")
         return score_metrics("evaluation", scores)
-
-    _reached = False
 
     def _play(self, purpose: str, episodes: int) -> Any:
         played = play_episodes(
@@ -199,6 +223,7 @@ _KEPT = (
     "best",
     "best_step",
     "reached",
+    "owes_evaluation",
     "next_evaluation",
     "next_report",
     "sums",
@@ -207,14 +232,14 @@ _KEPT = (
 )
 
 
-def check_finite(metrics: dict[str, float], step: int) -> None:
+def check_finite(metrics: Mapping[str, float], step: int) -> None:
     """Stop a run that has diverged.
 
     Raises:
         RunFailed: naming the metric, and what usually helps.
     """
     for name, value in metrics.items():
-        if value != value or value in (float("inf"), float("-inf")):
+        if not math.isfinite(value):
             raise RunFailed(
                 f"{name} is {value} in update {step}: learning diverged. Lower algorithm.lr, or "
                 f"give env.wrappers normalize_observation and normalize_reward."

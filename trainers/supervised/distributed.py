@@ -248,7 +248,7 @@ def _explain(error: Exception) -> TriviumError:
     if died:
         return RunFailed(f"worker {min(died)} died; {_cause_of_death(died[min(died)])}")
     if not raised:
-        return RunFailed(f"Ray Train could not run the workers: {error}")
+        return RunFailed(f"the workers could not run: {_cause_of_death(error)}")
     first = min(raised, key=lambda f: f.failed_at)  # the others then lose their connection to it
     if first.error is not None:
         return first.error
@@ -256,10 +256,11 @@ def _explain(error: Exception) -> TriviumError:
 
 
 def _cause_of_death(failure: BaseException) -> str:
-    """Ray's own words, without its lists of identifiers."""
-    found = re.search(r"(Worker exit type:.*?)(?: Some common causes|$)", str(failure), re.S)
-    reason = found[1].strip() if found else str(failure)
-    return f"most often the machine is out of memory. {reason}"
+    """Ray's own words; of a process that ended, without the lists of identifiers around them."""
+    found = re.search(r"Worker exit type:.*?(?= Some common causes|$)", str(failure), re.S)
+    if found is None:
+        return str(failure)
+    return f"most often the machine is out of memory. {found[0].strip()}"
 
 
 def _restore_signal_handlers() -> None:

@@ -10,11 +10,17 @@ This file alone knows Ray Train's inner names; its tests fail when a later Ray m
 from typing import Any
 
 import ray
+from ray._raylet import PlacementGroupID
 from ray.train.torch import TorchTrainer
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
+from ray.util.placement_group import (
+    PlacementGroup,
+    placement_group_table,
+    remove_placement_group,
+)
 
 UNUSED_HELPERS = (
     PlacementGroupCleanerCallback,  # frees resources for others when the controller dies
@@ -50,5 +56,20 @@ class LeanTorchTrainer(TorchTrainer):  # type: ignore[misc]
         """
         arguments["scaling_policy"] = FixedWorkers(self.scaling_config)
         controller = ray.remote(num_cpus=0)(TrainController).remote(**arguments)
-        ray.get(controller.run.remote())
-        return ray.get(controller.get_result.remote())
+        try:
+            ray.get(controller.run.remote())
+            return ray.get(controller.get_result.remote())
+        finally:
+            _free_what_is_reserved()
+
+
+def _free_what_is_reserved() -> None:
+    """Take back what a controller leaves reserved when a worker dies while it starts the others.
+
+    Until the driver ends, says Ray; the next run of this Ray would wait for it for ever.
+    """
+    if not ray.is_initialized():
+        return  # stopped by the user
+    for name, group in placement_group_table().items():
+        if group["state"] != "REMOVED":
+            remove_placement_group(PlacementGroup(PlacementGroupID(bytes.fromhex(name))))

@@ -12,6 +12,7 @@ from trivium.platform.algorithm import Preflight
 from trivium.trainers.supervised.job import SupervisedJob
 from trivium.trainers.supervised.loop import batch_size
 from trivium.trainers.supervised.tasks.task import Task, metric_named
+from trivium.trainers.supervised.work import work_per_row
 
 # Copies of the weights: themselves, gradients, the best epoch's, and what the optimizer keeps.
 _OPTIMIZER_COPIES = {"sgd": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
@@ -88,39 +89,20 @@ def _steps(job: SupervisedJob, dataset: Dataset) -> str:
 def _memory(job: SupervisedJob, dataset: Dataset, model: nn.Module, summary: Summary) -> str:
     copies = 3 + _OPTIMIZER_COPIES.get(job.algorithm.optimizer.name, 2)
     weights = summary.num_bytes * copies
-    activations = _activation_bytes(model, dataset) * batch_size(job, dataset)
+    activations = work_per_row(model, dataset).activation_bytes * batch_size(job, dataset)
     return (
         f"about {_bytes(weights + activations)} a worker ({_bytes(weights)} weights and optimizer, "
         f"{_bytes(activations)} activations), plus torch's own 0.3 GB"
     )
 
 
-def _activation_bytes(model: nn.Module, dataset: Dataset) -> int:
-    """Bytes that the outputs of all modules take for one row, by running two rows."""
-    total = 0
-
-    def count(_module: nn.Module, _inputs: object, output: object) -> None:
-        nonlocal total
-        if isinstance(output, torch.Tensor):
-            total += output.numel() * output.element_size()
-
-    leaves = [m for m in model.modules() if not list(m.children())]
-    hooks = [m.register_forward_hook(count) for m in leaves]
-    batch = next(iter(dataset.batches("train", 2).epoch(0)))
-    was_training = model.training
-    with torch.inference_mode():
-        model.eval()(*batch.inputs)
-    model.train(was_training)
-    for hook in hooks:
-        hook.remove()
-    return 2 * total // max(1, len(batch.target))  # outputs and their gradients
-
-
 def _resources(job: SupervisedJob) -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpus = torch.cuda.device_count()
     workers = job.resources.num_workers
-    asked = "this process" if workers == 1 else f"{workers} Ray Train workers"
+    threads = torch.get_num_threads()
+    share = f"{threads} thread{'s' if threads > 1 else ''}"
+    asked = f"this process, {share}" if workers == 1 else f"{workers} Ray Train workers"
     return f"{asked}; this machine has {cores} cores and {gpus} GPUs"
 
 

@@ -83,11 +83,11 @@ def seed_everything(seed: int, rank: int = 0) -> None:
 def random_state() -> dict[str, Any]:
     """The state of every generator that a step may draw from."""
     version, python, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state()  # type: ignore[misc]
+    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     state: dict[str, Any] = {
         "torch": torch.get_rng_state(),
         "python": [version, list(python), gauss],
-        "numpy": [name, keys.tolist(), position, has_gauss, cached],  # type: ignore[union-attr]
+        "numpy": [name, np.asarray(keys).tolist(), position, has_gauss, cached],
     }
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state()

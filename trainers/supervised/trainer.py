@@ -34,6 +34,7 @@ from trivium.trainers.supervised.progress import (
     seed_everything,
 )
 from trivium.trainers.supervised.tasks.task import Task, default_task
+from trivium.trainers.supervised.work import set_threads
 from trivium.trainers.supervised.workers import Workers
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Supervised:
             raise error.under("model") from None
         if not isinstance(model, nn.Module):
             raise UserError.at("model.name", f"{self.job.model.name} makes no torch.nn.Module")
+        set_threads(self.job, self.dataset, model)
         return model
 
     @cached_property

@@ -45,7 +45,7 @@ class Workers:
         devices = [self.device.index] if self.device.type == "cuda" else None
         # Buffers are made equal once an epoch instead of at each step: see `equal_buffers`.
         return DistributedDataParallel(
-            model, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
+            model, device_ids=devices, forward_sync_buffers=False, gradient_as_bucket_view=True
         )
 
     @contextmanager

@@ -1,6 +1,7 @@
 """One Ray with two workers serves the whole module: starting it takes most of the time."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -111,10 +112,11 @@ def test_a_worker_that_dies_is_told_in_one_line(
 ) -> None:
     with pytest.raises(RunFailed) as error:
         workers.run(die, None, name="death")
-    assert str(error.value).startswith(
-        "worker 1 died; most often the machine is out of memory. Worker exit type: "
+    assert re.fullmatch(  # how it is noticed depends on how far the others are
+        r"(worker 1 died;|the workers could not run:) most often the machine is out of memory\. "
+        r"Worker exit type: [^\n]*",
+        str(error.value),
     )
-    assert len(str(error.value).splitlines()) == 1
     assert capfd.readouterr() == ("", "")
 
 

@@ -38,12 +38,26 @@ def make_policy(
             network: nn.Module = build(job.model, MODELS, facts)
         except UserError as error:
             raise error.under("model") from None
+        _check_is_steady(network)
         return network
 
     clip = normalization_of(job.env)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(job.seed, "weights"))
         return Policy(make_network, observations, actions, plan, clip.clip if clip else None)
+
+
+def _check_is_steady(network: nn.Module) -> None:
+    """What acts must be what learns, row for row; batch statistics and dropout are neither."""
+    for module in network.modules():
+        kind = type(module).__name__
+        if "BatchNorm" in kind:
+            raise UserError.at(
+                "model",
+                f"{kind} makes an action depend on the other copies: give normalization: none",
+            )
+        if "Dropout" in kind:
+            raise UserError.at("model", f"{kind} changes the policy between acting and learning")
 
 
 def spaces_of(job: NetworkJob) -> tuple[Observations, Actions]:

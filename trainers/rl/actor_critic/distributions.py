@@ -9,7 +9,7 @@ Shapes: N rows, P parameters, n action dimensions.
 """
 
 import math
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ class Distribution(Protocol):
     """Random numbers that one action takes."""
 
     def evaluate(self, parameters: torch.Tensor, actions: torch.Tensor) -> Evaluated:
-        """Log densities and entropies; no gradient is traced."""
+        """Log densities and entropies; call it without tracing."""
 
     def gradient(
         self, evaluated: Evaluated, by_log_prob: torch.Tensor, by_entropy: torch.Tensor
@@ -49,13 +49,13 @@ class Distribution(Protocol):
     def noise(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Random numbers [*shape, *noise_shape] for `sample`."""
 
-    def sample(self, parameters: Array, noise: Array) -> NDArray[np.generic]:
+    def sample(self, parameters: Array, noise: Array) -> NDArray[Any]:
         """Actions [N, ...] drawn with `noise`."""
 
-    def best(self, parameters: Array) -> NDArray[np.generic]:
+    def best(self, parameters: Array) -> NDArray[Any]:
         """The most likely actions [N, ...]."""
 
-    def bounded(self, actions: NDArray[np.generic]) -> NDArray[np.generic]:
+    def bounded(self, actions: NDArray[Any]) -> NDArray[Any]:
         """Actions as the environment's space has them."""
 
     def kl(self, old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
@@ -69,7 +69,7 @@ class Categorical:
         self.sizes = actions.sizes
         self.is_single = actions.kind == "discrete"
         self.num_parameters = sum(actions.sizes)
-        self.noise_shape = (self.num_parameters,)
+        self.noise_shape: tuple[int, ...] = (self.num_parameters,)
 
     def evaluate(self, parameters: torch.Tensor, actions: torch.Tensor) -> Evaluated:
         """See Distribution."""
@@ -102,18 +102,19 @@ class Categorical:
         np.maximum(exponential, 1e-30, out=exponential)
         return np.negative(np.log(exponential, out=exponential), out=exponential)
 
-    def sample(self, parameters: Array, noise: Array) -> NDArray[np.generic]:
+    def sample(self, parameters: Array, noise: Array) -> NDArray[Any]:
         """See Distribution."""
         return self.best(parameters + noise)
 
-    def best(self, parameters: Array) -> NDArray[np.generic]:
+    def best(self, parameters: Array) -> NDArray[Any]:
         """See Distribution."""
         if self.is_single:
-            return parameters.argmax(1)
+            chosen: NDArray[Any] = parameters.argmax(1)
+            return chosen
         cuts = np.cumsum(self.sizes[:-1])
         return np.stack([part.argmax(1) for part in np.split(parameters, cuts, 1)], 1)
 
-    def bounded(self, actions: NDArray[np.generic]) -> NDArray[np.generic]:
+    def bounded(self, actions: NDArray[Any]) -> NDArray[Any]:
         """Choices are what they are."""
         return actions
 
@@ -143,9 +144,9 @@ class Gaussian:
         size = len(actions.sizes)
         self.size, self.bounds = size, bounds
         self.num_parameters = 2 * size
-        self.noise_shape = (size,)
-        low = np.asarray(actions.space.low, np.float32).reshape(-1)  # type: ignore[attr-defined]
-        high = np.asarray(actions.space.high, np.float32).reshape(-1)  # type: ignore[attr-defined]
+        self.noise_shape: tuple[int, ...] = (size,)
+        low = np.asarray(actions.space.low, np.float32).reshape(-1)
+        high = np.asarray(actions.space.high, np.float32).reshape(-1)
         self.is_bounded = bool(np.isfinite(low).all() and np.isfinite(high).all())
         self.middle = (low + high) / 2 if self.is_bounded else np.zeros_like(low)
         self.half = (high - low) / 2 if self.is_bounded else np.ones_like(low)
@@ -173,20 +174,21 @@ class Gaussian:
         """Standard normal numbers."""
         return generator.standard_normal((*shape, *self.noise_shape), np.float32)
 
-    def sample(self, parameters: Array, noise: Array) -> NDArray[np.generic]:
+    def sample(self, parameters: Array, noise: Array) -> NDArray[Any]:
         """See Distribution."""
         return parameters[:, : self.size] + noise * np.exp(parameters[:, self.size :])
 
-    def best(self, parameters: Array) -> NDArray[np.generic]:
+    def best(self, parameters: Array) -> NDArray[Any]:
         """See Distribution."""
         return parameters[:, : self.size]
 
-    def bounded(self, actions: NDArray[np.generic]) -> NDArray[np.generic]:
+    def bounded(self, actions: NDArray[Any]) -> NDArray[Any]:
         """See the class."""
         if not self.is_bounded:
             return actions
         unit = np.tanh(actions) if self.bounds == "tanh" else np.clip(actions, -1.0, 1.0)
-        return self.middle + self.half * unit
+        scaled: NDArray[Any] = self.middle + self.half * unit
+        return scaled
 
     def kl(self, old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
         """See Distribution."""
@@ -194,7 +196,8 @@ class Gaussian:
         new_mean, new_log_std = new.split(self.size, 1)
         squares = (2 * log_std).exp() + (mean - new_mean).square()
         divergence = new_log_std - log_std + 0.5 * squares * (-2 * new_log_std).exp() - 0.5
-        return divergence.sum(1).mean()
+        mean_divergence: torch.Tensor = divergence.sum(1).mean()
+        return mean_divergence
 
 
 def distribution_of(actions: Actions, bounds: Literal["clip", "tanh"] = "clip") -> Distribution:

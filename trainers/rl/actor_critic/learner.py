@@ -6,7 +6,8 @@ their share of every minibatch and sum their gradients, so N learners equal one 
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,8 @@ from trivium.trainers.rl.rollout import Rollout
 ADAM_EPSILON = 1e-5  # as the usual implementations of PPO have it
 
 
-class Share(NamedTuple):
+@dataclass(frozen=True)
+class Share:
     """Which of `count` learners this is, and how they sum a tensor in place."""
 
     index: int = 0
@@ -162,7 +164,8 @@ class Learner:
     def _epochs(self, rollout: Rollout, arrays: Minibatch, weights: Weights) -> dict[str, float]:
         plan, has_memory = self._plan, self._policy.memory_size is not None
         rows = np.arange(rollout.valid.shape[1]) if has_memory else np.flatnonzero(rollout.valid)
-        total, count, norms = torch.zeros(len(STATISTICS), device=self._device), 0, 0.0
+        total = torch.zeros(len(STATISTICS), device=self._device)
+        norms, count = torch.zeros((), device=self._device), 0
         for _ in range(plan.epochs):
             self._generator.shuffle(rows)
             before, steps = total.clone(), 0
@@ -219,7 +222,7 @@ class Learner:
     def _remembered(
         self, rollout: Rollout, arrays: Minibatch, copies: NDArray[np.intp]
     ) -> tuple[Minibatch, torch.Tensor, torch.Tensor]:
-        """The whole sequences of some copies; rows that are no transition are left out at the end."""
+        """The whole sequences of some copies, less the rows that are no transition."""
         assert rollout.memory is not None
         chosen = torch.from_numpy(copies).to(self._device)
         sequences = Minibatch(*(t.index_select(1, chosen) for t in arrays))

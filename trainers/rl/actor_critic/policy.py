@@ -1,4 +1,4 @@
-"""The network of the actor-critic family: from stored observations to action parameters and values."""
+"""The network of the family: from stored observations to action parameters and values."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -6,7 +6,7 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
-from trivium.trainers.rl.actor_critic.distributions import Gaussian, distribution_of
+from trivium.trainers.rl.actor_critic.distributions import distribution_of
 from trivium.trainers.rl.actor_critic.plan import Plan
 from trivium.trainers.rl.environment.spaces import Actions, Observations
 from trivium.trainers.rl.observation_encoder import ObservationEncoder
@@ -34,11 +34,10 @@ class Policy(nn.Module):
     ) -> None:
         super().__init__()
         self.distribution = distribution_of(actions, plan.policy.action_bounds)
+        self.is_continuous = actions.kind == "continuous"
         self.encoder = ObservationEncoder(observations, observation_clip)
         size = self.distribution.num_parameters
-        self.has_free_std = (
-            isinstance(self.distribution, Gaussian) and not plan.policy.state_dependent_std
-        )
+        self.has_free_std = self.is_continuous and not plan.policy.state_dependent_std
         if self.has_free_std:
             size //= 2
             self.log_std = nn.Parameter(torch.full((size,), plan.policy.initial_log_std))
@@ -92,7 +91,7 @@ class Policy(nn.Module):
     def step(
         self, obs: torch.Tensor, starting: torch.Tensor, memory: Memory
     ) -> tuple[torch.Tensor, torch.Tensor, Memory]:
-        """One step with memory: obs [B, *shape], `starting` [B] empties the memory of new episodes."""
+        """One step with memory; obs [B, *shape], `starting` [B] empties it for new episodes."""
         features = self.network(self.encoder(obs))
         return self._remember(features, starting, memory)
 
@@ -119,7 +118,7 @@ class Policy(nn.Module):
     def _spread(self, out: torch.Tensor) -> torch.Tensor:
         if self.has_free_std:
             return torch.cat((out, self.log_std.expand_as(out)), 1)
-        if isinstance(self.distribution, Gaussian):
+        if self.is_continuous:
             mean, log_std = out.chunk(2, 1)
             return torch.cat((mean, log_std.clamp(-5.0, 2.0)), 1)
         return out

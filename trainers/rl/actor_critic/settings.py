@@ -35,7 +35,7 @@ class PolicySettings(ComponentSettings):
     @model_validator(mode="after")
     def _spread_takes_effect(self) -> Self:
         check_range(self.lr, "lr", most=1.0)
-        if self.state_dependent_std and "initial_log_std" in self.model_fields_set:
+        if self.state_dependent_std and self.initial_log_std != 0.0:
             raise ValueError(
                 "initial_log_std has no effect with state_dependent_std: leave one out"
             )

@@ -77,16 +77,12 @@ class ActorCriticTrainer(RlTrainer):
         _, actions = spaces_of(self.job)
         if actions.kind == "continuous":
             return []
-        given = self.job.algorithm.model_fields_set
-        names = [
-            n for n in ("action_bounds", "state_dependent_std", "initial_log_std") if n in given
-        ]
+        given, fields = self.job.algorithm, type(self.job.algorithm).model_fields
         return [
-            f"algorithm.{name} is for continuous actions, and {self.job.env.id} has {actions.space}: "
-            f"leave it out"
-            for name in names
-            if getattr(self.job.algorithm, name)
-            != type(self.job.algorithm).model_fields[name].default
+            f"algorithm.{name} is for continuous actions, and {self.job.env.id} has "
+            f"{actions.space}: leave it out"
+            for name in ("action_bounds", "state_dependent_std", "initial_log_std")
+            if getattr(given, name) != fields[name].default
         ]
 
     def export(self, run: RunFolder, folder: Path) -> Sequence[tuple[str, Path]]:

@@ -33,9 +33,7 @@ class Learner:
             following = self.target(next_obs)
             choice = self.network(next_obs) if self._settings.double else following
             bootstrap = following.gather(1, choice.argmax(1, keepdim=True))[:, 0]
-            aims = torch.add(
-                self._tensor(batch.returns), self._tensor(batch.discounts) * bootstrap
-            )
+            aims = torch.add(self._tensor(batch.returns), self._tensor(batch.discounts) * bootstrap)
         values = self.network(obs).gather(1, self._tensor(batch.actions)[:, None])[:, 0]
         weights = None if batch.weights is None else self._tensor(batch.weights)
         loss = loss_of(values, aims, weights, self._settings.loss)

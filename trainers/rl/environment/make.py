@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from trivium.platform.errors import UserError, nearest
 from trivium.platform.registry import load_text
 from trivium.platform.settings import build
-from trivium.trainers.rl.environment.copies import make_copies
 from trivium.trainers.rl.environment.settings import WRAPPERS, EnvSettings
 from trivium.trainers.rl.environment.wrappers import is_batch_wrapper, time_limit_of
 
@@ -67,7 +66,12 @@ def make_many(settings: EnvSettings, num_envs: int) -> "gymnasium.vector.VectorE
             )
 
         return _guarded(make, arguments, settings)
-    return make_copies([lambda: make_one(settings)] * num_envs)
+    from trivium.trainers.rl.environment.copies import Copies
+
+    made: gymnasium.vector.VectorEnv[Any, Any, Any] = Copies(
+        [lambda: make_one(settings)] * num_envs
+    )
+    return made
 
 
 def has_native_vector(settings: EnvSettings) -> bool:
@@ -183,8 +187,9 @@ def _guarded(make: Callable[..., Any], arguments: dict[str, Any], settings: EnvS
                 _require(module, settings.id, error)
         raise UserError.at("env.id", f"{settings.id} cannot be made: {error}") from None
     except TypeError as error:
+        reason = str(error).split(" was raised from the environment creator")[0]
         raise UserError.at(
-            "env.kwargs", f"{settings.id} does not take these arguments: {error}"
+            "env.kwargs", f"{settings.id} does not take these arguments: {reason}"
         ) from error
     except Exception as error:
         raise UserError.at(

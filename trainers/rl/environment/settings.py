@@ -16,7 +16,7 @@ class EnvSettings(Settings):
     """A Gymnasium id (CartPole-v1, trivium/Inventory-v0), or your own class as my_env.py:MyEnv."""
     num_envs: int = Field(16, ge=1, le=65_536)
     """Copies that step together, in each env runner."""
-    kwargs: dict[str, Any] = {}
+    kwargs: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the environment's constructor."""
     max_episode_steps: int | None = Field(None, ge=1)
     """Truncate episodes after this many steps; None keeps the environment's own limit."""

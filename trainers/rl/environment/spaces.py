@@ -50,11 +50,12 @@ class Observations:
         """
         if self.kind == "flat":
             return _flatten(self.space, batch, num_envs)
-        array = np.asarray(batch)
+        array: NDArray[Any] = np.asarray(batch)
         if self.kind in ("discrete", "multi_discrete"):
             start = getattr(self.space, "start", 0)
             array = array - start if np.any(start) else array
-        return array.astype(self.dtype, copy=False).reshape(num_envs, *self.shape)
+        array = array.astype(self.dtype, copy=False)
+        return array.reshape(num_envs, *self.shape)
 
     def one(self, observation: Any) -> NDArray[Any]:
         """A single environment's observation as it is stored, [*shape]."""
@@ -62,8 +63,10 @@ class Observations:
             from gymnasium.vector.utils import concatenate, create_empty_array
 
             batch = concatenate(self.space, [observation], create_empty_array(self.space, 1))
-            return self.to_arrays(batch, 1)[0]
-        return self.to_arrays(observation, 1)[0]
+            stored = self.to_arrays(batch, 1)
+        else:
+            stored = self.to_arrays(observation, 1)
+        return stored.reshape(self.shape)
 
 
 @dataclass(frozen=True)

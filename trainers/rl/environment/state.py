@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PLAIN = (bool, int, float, str, type(None), np.number, np.bool_)
-_FIXED = ("spec", "metadata", "observation_space", "action_space", "single_observation_space")
-_FIXED += ("single_action_space", "render_mode", "screens", "screen", "surf", "clock", "renderer")
+_FIXED = frozenset(
+    ("spec", "metadata", "render_mode", "screens", "screen", "surf", "clock", "renderer")
+    + ("observation_space", "action_space", "single_observation_space", "single_action_space")
+)
 
 
 def capture(env: Any) -> dict[str, Any] | None:

@@ -71,7 +71,8 @@ class Environments:
     @property
     def starting(self) -> NDArray[np.bool_]:
         """[B] True where `obs` is the first observation of an episode."""
-        return (self._lengths == 0) & ~self._ended if self._resets_next_step else self._lengths == 0
+        first: NDArray[np.bool_] = self._lengths == 0
+        return first & ~self._ended if self._resets_next_step else first
 
     def reset(self, seed: int) -> NDArray[Any]:
         """Start anew: copy i from `seed + i`, or all from `seed` in a native vector version."""
@@ -162,10 +163,10 @@ class Environments:
             return None
         return {
             "env": own,
-            "obs": self.obs,
-            "ended": self._ended,
-            "returns": self._returns,
-            "lengths": self._lengths,
+            "obs": self.obs.copy(),
+            "ended": self._ended.copy(),
+            "returns": self._returns.copy(),
+            "lengths": self._lengths.copy(),
             "episodes": [tuple(e) for e in self._episodes],
         }
 

@@ -1,0 +1,150 @@
+"""A policy at play in pictures: for `trivium play`, and for the stills of a report."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivium.platform.errors import UserError
+from trivium.platform.run import RunFolder
+from trivium.trainers.rl.environment.make import make_one
+from trivium.trainers.rl.environment.spaces import actions_of, observations_of
+from trivium.trainers.rl.environment.vector import Episode, success_of
+from trivium.trainers.rl.job import RlJob
+from trivium.trainers.rl.player import Player
+from trivium.trainers.rl.seeds import derive_seed
+
+Frame = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Pictures of whole episodes, one before each step and one after the last."""
+
+    frames: tuple[Frame, ...]
+    """[H, W, 3] each."""
+    frames_per_s: float
+    """The environment's own pace."""
+    episodes: tuple[Episode, ...]
+
+
+def record(
+    run: RunFolder, episodes: int = 1, seed: int | None = None, sample: bool = False
+) -> Recording:
+    """Play `episodes` with the best checkpoint of `run`, off screen.
+
+    Raises:
+        UserError: the environment gives no pictures, or a package for them is absent.
+    """
+    from trivium.platform.job import algorithm_class
+    from trivium.trainers.rl.trainer import RlTrainer, best_checkpoint
+
+    job = run.job()
+    trainer = algorithm_class(job.algorithm.name)(job) if isinstance(job, RlJob) else None
+    if not isinstance(trainer, RlTrainer):
+        raise UserError(f"{run.id} has no policy to play: it is no reinforcement learning run")
+    player = trainer.load_player(best_checkpoint(run))
+    if seed is None:
+        seed = derive_seed(trainer.job.seed, "play")
+    return play_recorded(player, trainer.job, episodes, seed, sample)
+
+
+def play_recorded(
+    player: Player, job: RlJob, episodes: int, seed: int, sample: bool = False
+) -> Recording:
+    """Play `episodes` with `player` and keep a picture of every step.
+
+    Raises:
+        UserError: the environment gives no pictures.
+    """
+    env = make_one(job.env, render=True)
+    frames: list[Frame] = []
+    played: list[Episode] = []
+    try:
+        for k in range(episodes):
+            episode = _episode(env, player, job, derive_seed(seed, "episode", k), sample)
+            for item in episode:
+                if isinstance(item, Episode):
+                    played.append(item)
+                else:
+                    frames.append(item)
+        pace = float(env.metadata.get("render_fps") or 30)
+    finally:
+        env.close()
+    return Recording(tuple(frames), pace, tuple(played))
+
+
+def save_recording(recording: Recording, file: Path) -> None:
+    """Write `recording` as .mp4 or .gif.
+
+    Raises:
+        UserError: another ending, or the package for it is absent.
+    """
+    try:
+        import imageio.v3 as imageio
+    except ImportError:
+        raise UserError('videos need imageio: pip install "trivium[rl]"') from None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frames = np.stack([_even(f) for f in recording.frames])
+    if file.suffix == ".mp4":
+        # yuv420p is what every browser plays; it needs an even width and height.
+        options: dict[str, Any] = {"codec": "libx264", "pixelformat": "yuv420p"}
+        imageio.imwrite(
+            file, frames, plugin="FFMPEG", fps=recording.frames_per_s, macro_block_size=2, **options
+        )
+    elif file.suffix == ".gif":
+        # Viewers hold a frame for at least 2 hundredths of a second.
+        every = max(1, round(recording.frames_per_s / 25))
+        pace = recording.frames_per_s / every
+        imageio.imwrite(file, frames[::every], duration=1000 / pace, loop=0)
+    else:
+        raise UserError(f"{file}: a recording is an .mp4 or a .gif")
+
+
+def stills(recording: Recording, count: int = 4) -> list[tuple[int, Frame]]:
+    """`count` frames at even distances with their step, the first and the last among them."""
+    places = np.linspace(0, len(recording.frames) - 1, count).round().astype(int)
+    return [(int(i), recording.frames[i]) for i in dict.fromkeys(places.tolist())]
+
+
+def _episode(
+    env: Any, player: Player, job: RlJob, seed: int, sample: bool
+) -> Iterator[Frame | Episode]:
+    observations = observations_of(env.observation_space)
+    actions = actions_of(env.action_space)
+    obs, _ = env.reset(seed=seed)
+    player.start(1, seed)
+    starting, total = np.ones(1, np.bool_), 0.0
+    for length in itertools.count(1):
+        yield _frame(env, job)
+        stored = observations.one(obs)[None]
+        action = actions.to_env(player.act(stored, starting, sample))[0]
+        starting = np.zeros(1, np.bool_)
+        obs, reward, terminated, truncated, info = env.step(action)
+        total += float(reward)
+        if terminated or truncated or length >= job.evaluation.max_steps:
+            yield _frame(env, job)
+            yield Episode(total, length, success_of(info))
+            return
+
+
+def _frame(env: Any, job: RlJob) -> Frame:
+    try:
+        frame = env.render()
+    except Exception as error:
+        raise UserError.at("env.id", f"{job.env.id} cannot be drawn: {error}") from error
+    if not isinstance(frame, np.ndarray) or frame.ndim != 3:
+        raise UserError.at(
+            "env.id",
+            f"{job.env.id} gives no pictures: its render() must return an array [H, W, 3] in the "
+            f'render_mode "rgb_array"',
+        )
+    return frame.astype(np.uint8)
+
+
+def _even(frame: Frame) -> Frame:
+    return frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]
