@@ -34,8 +34,8 @@ class ObservationEncoder(nn.Module):
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
         """See the class."""
         if self.sizes:
-            flat = obs.reshape(len(obs), len(self.sizes)) + self.starts
-            encoded = torch.zeros(len(obs), sum(self.sizes), device=obs.device)
+            flat = obs.reshape(obs.shape[0], len(self.sizes)) + self.starts
+            encoded = torch.zeros(obs.shape[0], sum(self.sizes), device=obs.device)
             return encoded.scatter_(1, flat, 1.0)
         if self.kind == "image":
             image = obs.unsqueeze(-1) if len(self.shape) == 2 else obs

@@ -1,6 +1,6 @@
 """Environments made for tests: their observations say which step of which episode it is."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -10,7 +10,7 @@ from gymnasium import spaces
 class Counting(gymnasium.Env[Any, Any]):
     """Observation [episode, step]; reward is the step's number; ends after `length` steps."""
 
-    metadata = {"render_modes": ["rgb_array"]}
+    metadata: ClassVar = {"render_modes": ["rgb_array"]}
 
     def __init__(self, length: int = 3, end: str = "terminated", render_mode: str | None = None):
         self.observation_space = spaces.Box(0, 1000, (2,), np.float32)
@@ -47,7 +47,7 @@ class Counting(gymnasium.Env[Any, Any]):
 class Parity(gymnasium.Env[Any, Any]):
     """Any observation and action space by name; reward 1 when the action is the right one."""
 
-    OBSERVATIONS = {
+    OBSERVATIONS: ClassVar = {
         "box": spaces.Box(-1, 1, (3,), np.float32),
         "box64": spaces.Box(-1, 1, (2, 2), np.float64),
         "image": spaces.Box(0, 255, (12, 12, 3), np.uint8),
@@ -63,7 +63,7 @@ class Parity(gymnasium.Env[Any, Any]):
         ),
         "tuple": spaces.Tuple((spaces.Discrete(2), spaces.Box(-1, 1, (1,), np.float32))),
     }
-    ACTIONS = {
+    ACTIONS: ClassVar = {
         "discrete": spaces.Discrete(3, start=1),
         "multi_discrete": spaces.MultiDiscrete([2, 3]),
         "box": spaces.Box(-2, 2, (2,), np.float32),

@@ -32,11 +32,15 @@ def export_policy(job: NetworkJob, policy: Policy, folder: Path) -> list[tuple[s
     }
     if policy.memory_size is not None:
         contract["memory"] = "give hidden_next and cell_next back as hidden and cell; zeros first"
-    return export_network(job, Greedy(policy), inputs, outputs, contract, folder)
+    network = Greedy(policy) if policy.memory_size is None else GreedyWithMemory(policy)
+    return export_network(job, network, inputs, outputs, contract, folder)
 
 
 class Greedy(nn.Module):
-    """(action, parameters) of stored observations; with memory also the memory, in and out."""
+    """(action, parameters) of stored observations."""
+
+    middle: torch.Tensor
+    half_range: torch.Tensor
 
     def __init__(self, policy: Policy) -> None:
         super().__init__()
@@ -47,18 +51,14 @@ class Greedy(nn.Module):
         self.gaussian = distribution if isinstance(distribution, Gaussian) else None
         if self.gaussian is not None:
             self.register_buffer("middle", torch.from_numpy(self.gaussian.middle))
-            self.register_buffer("half", torch.from_numpy(self.gaussian.half))
+            self.register_buffer("half_range", torch.from_numpy(self.gaussian.half))
 
-    def forward(self, observation: torch.Tensor, *memory: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """See the class; `memory` is starting [N], hidden and cell [N, size]."""
-        if not memory:
-            parameters = self.policy.act(observation)
-            return self._best(parameters), parameters
-        starting, hidden, cell = memory
-        parameters, _, (hidden, cell) = self.policy.step(observation, starting, (hidden, cell))
-        return self._best(parameters), parameters, hidden, cell
+    def forward(self, observation: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """See the class."""
+        parameters = self.policy.act(observation)
+        return self.best(parameters), parameters
 
-    def _best(self, parameters: torch.Tensor) -> torch.Tensor:
+    def best(self, parameters: torch.Tensor) -> torch.Tensor:
         if self.gaussian is None:
             if self.is_single:
                 return parameters.argmax(1)
@@ -68,8 +68,23 @@ class Greedy(nn.Module):
             return mean
         is_tanh = self.gaussian.bounds == "tanh"
         unit = torch.tanh(mean) if is_tanh else mean.clamp(-1.0, 1.0)
-        scaled: torch.Tensor = self.middle + self.half * unit
+        scaled: torch.Tensor = self.middle + self.half_range * unit
         return scaled
+
+
+class GreedyWithMemory(Greedy):
+    """The same of a policy that remembers; its memory goes in and comes out."""
+
+    def forward(  # type: ignore[override]
+        self,
+        observation: torch.Tensor,
+        starting: torch.Tensor,
+        hidden: torch.Tensor,
+        cell: torch.Tensor,
+    ) -> tuple[torch.Tensor, ...]:
+        """See the class; `starting` [N], `hidden` and `cell` [N, size]."""
+        parameters, _, (hidden, cell) = self.policy.step(observation, starting, (hidden, cell))
+        return self.best(parameters), parameters, hidden, cell
 
 
 def _examples(observations: Observations) -> torch.Tensor:

@@ -65,7 +65,7 @@ class Policy(nn.Module):
             return self._spread(out[:, : self.size]), out[:, self.size]
         parameters = self._spread(self.actor(features))
         if not self.has_critic:
-            return parameters, torch.zeros(len(obs), device=obs.device)
+            return parameters, torch.zeros(obs.shape[0], device=obs.device)
         return parameters, self.critic(features)[:, 0]
 
     def act(self, obs: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,11 @@ def make_one(settings: EnvSettings, render: bool = False) -> "gymnasium.Env[Any,
         UserError: unknown id, missing package, or a constructor that fails.
     """
     make = _own_class(settings) if ":" in settings.id else _registered(settings)
-    arguments = settings.kwargs | ({"render_mode": "rgb_array"} if render else {})
+    arguments = settings.kwargs
+    if render:
+        arguments = arguments | {"render_mode": "rgb_array"}
+        for kind in ("VIDEO", "AUDIO"):  # off screen, and no complaints about sound cards
+            os.environ.setdefault(f"SDL_{kind}DRIVER", "dummy")
     env = _guarded(make, arguments, settings)
     return wrap(env, settings)
 

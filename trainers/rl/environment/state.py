@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PLAIN = (bool, int, float, str, type(None), np.number, np.bool_)
-_FIXED = frozenset(
-    ("spec", "metadata", "render_mode", "screens", "screen", "surf", "clock", "renderer")
-    + ("observation_space", "action_space", "single_observation_space", "single_action_space")
-)
+_DRAWING = ("render_mode", "screens", "screen", "surf", "clock", "renderer")
+_SPACES = ("observation_space", "action_space", "single_observation_space", "single_action_space")
+_FIXED = frozenset(("spec", "metadata", *_DRAWING, *_SPACES))
 
 
 def capture(env: Any) -> dict[str, Any] | None:
