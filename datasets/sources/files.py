@@ -108,8 +108,8 @@ def _matches(pattern: str, folder: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        inside = sorted(f for f in path.iterdir() if f.is_file() and _format_name(f))
-        return inside
+        visible = [f for f in path.iterdir() if f.is_file() and f.name[0] not in "._"]
+        return sorted(f for f in visible if _format_name(f))
     hits = sorted(glob.glob(str(path), recursive=True))
     return [Path(hit) for hit in hits if Path(hit).is_file()]
 
