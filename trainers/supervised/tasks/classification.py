@@ -9,13 +9,22 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch.nn import functional
 
-from trivium.platform.exhibit import Evaluation, Exhibit, Matrix, Metric, Note, Table
+from trivium.platform.exhibit import Evaluation, Exhibit, Metric, Note
 from trivium.platform.settings import ComponentSettings, Many
+from trivium.trainers.supervised.tasks.class_scores import (
+    class_scores,
+    class_table,
+    confusions,
+    roc_areas,
+)
 from trivium.trainers.supervised.tasks.mistakes import NUM_MISTAKES, Mistake, show_mistakes
-from trivium.trainers.supervised.tasks.task import Example, Tally, TargetKind, Task
-
-MATRIX_CLASSES = 40
-"""A confusion matrix of more classes cannot be read; the most frequent confusions are listed."""
+from trivium.trainers.supervised.tasks.task import (
+    Example,
+    Tally,
+    TargetKind,
+    Task,
+    full_precision,
+)
 
 
 class ClassificationSettings(ComponentSettings):
@@ -104,6 +113,7 @@ class Classification(Task):
 
     def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Mean over the rows, see the class."""
+        outputs = full_precision(outputs)
         if self.weights is None:
             return functional.cross_entropy(outputs, target, label_smoothing=self.label_smoothing)
         return self._row_losses(outputs, target).sum() / max(1, len(target))
@@ -136,37 +146,21 @@ class Classification(Task):
         example: Callable[[int], Example],
     ) -> Evaluation:
         """Scores over all rows, per class, the confusions, the worst mistakes."""
-        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-
-        outputs = outputs.float()
+        outputs = full_precision(outputs)
         truth, predicted = target.numpy(), self.predict(outputs).numpy()
+        areas = roc_areas(outputs.softmax(1).double().numpy(), truth)
         metrics = {
             "loss": float(self.loss(outputs, target)),
-            "accuracy": float((truth == predicted).mean()),
+            **class_scores(truth, predicted, areas),
         }
-        for average in ("macro", "weighted"):
-            scores = precision_recall_fscore_support(
-                truth, predicted, average=average, zero_division=0
-            )
-            for name, score in zip(("precision", "recall", "f1"), scores, strict=False):
-                metrics[f"{name}_{average}"] = float(score)
-        areas = roc_areas(outputs.softmax(1).double().numpy(), truth)
-        exhibits: list[Exhibit] = []
-        known_areas = [area for area in areas if area is not None]
-        if known_areas:
-            metrics["roc_auc"] = float(np.mean(known_areas))
-        if len(known_areas) < len(areas):
-            missing = [n for n, a in zip(self.class_names, areas, strict=True) if a is None]
-            exhibits.append(
-                Note("ROC AUC", f"left out, as no row (or every row) is of it: {_list(missing)}")
-            )
-        labels = list(range(len(self.class_names)))
-        confusion = confusion_matrix(truth, predicted, labels=labels)
-        per_class = precision_recall_fscore_support(
-            truth, predicted, labels=labels, zero_division=0
-        )
-        exhibits.insert(0, self._class_table(per_class, areas))
-        exhibits.insert(1, self._confusion(confusion))
+        exhibits: list[Exhibit] = [
+            class_table(self.class_names, truth, predicted, areas),
+            confusions(self.class_names, truth, predicted),
+        ]
+        undefined = [n for n, a in zip(self.class_names, areas, strict=True) if a is None]
+        if undefined:
+            text = f"left out, as no row (or every row) is of it: {_list(undefined)}"
+            exhibits.append(Note("ROC AUC", text))
         exhibits.append(self._mistakes(outputs, target, rows, example))
         return Evaluation(metrics, tuple(exhibits))
 
@@ -179,41 +173,6 @@ class Classification(Task):
             weight=self.weights,
             label_smoothing=self.label_smoothing,
             reduction="none",
-        )
-
-    def _class_table(
-        self, scores: tuple[NDArray[np.float64], ...], areas: Sequence[float | None]
-    ) -> Table:
-        precision, recall, f1, support = scores
-        return Table(
-            "Per class",
-            ("class", "rows", "precision", "recall", "F1", "ROC AUC"),
-            tuple(
-                (
-                    name,
-                    int(support[i]),
-                    float(precision[i]),
-                    float(recall[i]),
-                    float(f1[i]),
-                    areas[i] if areas[i] is not None else "",  # type: ignore[misc]
-                )
-                for i, name in enumerate(self.class_names)
-            ),
-        )
-
-    def _confusion(self, confusion: NDArray[np.int64]) -> Exhibit:
-        names = self.class_names
-        if len(names) <= MATRIX_CLASSES:
-            values = tuple(tuple(map(float, row)) for row in confusion)
-            return Matrix("Confusion matrix", names, names, values)
-        off_diagonal = confusion - np.diag(np.diag(confusion))
-        largest = np.argsort(-off_diagonal, axis=None, kind="stable")[:MATRIX_CLASSES]
-        pairs = [np.unravel_index(i, confusion.shape) for i in largest]
-        return Table(
-            "Most frequent confusions",
-            ("truth", "prediction", "rows"),
-            tuple((names[t], names[p], int(confusion[t, p])) for t, p in pairs if confusion[t, p]),
-            note=f"{len(names)} classes are too many for a matrix.",
         )
 
     def _mistakes(
@@ -240,25 +199,6 @@ class Classification(Task):
         if not worst:
             return Note("Worst mistakes", f"All {len(target)} rows are right.")
         return show_mistakes(f"Worst of {len(wrong)} mistakes", worst, example)
-
-
-def roc_areas(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> list[float | None]:
-    """Area under the ROC curve of each class against the rest; None where it is not defined.
-
-    Of two classes both have the same area.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    areas: list[float | None] = []
-    for index in range(probabilities.shape[1]):
-        is_class = truth == index
-        if not is_class.any() or is_class.all():
-            areas.append(None)
-        elif len(areas) == 1 and probabilities.shape[1] == 2:
-            areas.append(areas[0])
-        else:
-            areas.append(float(roc_auc_score(is_class, probabilities[:, index])))
-    return areas
 
 
 def _weights(

@@ -10,7 +10,13 @@ from torch.nn import functional
 from trivium.platform.exhibit import Evaluation, Exhibit, Metric, Note
 from trivium.platform.settings import ComponentSettings
 from trivium.trainers.supervised.tasks.mistakes import NUM_MISTAKES, Mistake, show_mistakes
-from trivium.trainers.supervised.tasks.task import Example, Tally, TargetKind, Task
+from trivium.trainers.supervised.tasks.task import (
+    Example,
+    Tally,
+    TargetKind,
+    Task,
+    full_precision,
+)
 
 Loss = Literal["mse", "mae", "huber"]
 
@@ -124,18 +130,18 @@ class Regression(Task):
 
 
 def squeeze_outputs(outputs: torch.Tensor) -> torch.Tensor:
-    """Outputs [B] or [B, 1] as [B].
+    """Outputs [B] or [B, 1] as [B], in full precision.
 
     Without it a loss would broadcast [B, 1] against [B] to [B, B] and train on nonsense.
     """
     if outputs.ndim == 2 and outputs.shape[1] == 1:
-        return outputs[:, 0]
+        return full_precision(outputs[:, 0])
     if outputs.ndim != 1:
         raise ValueError(
             f"a real target needs one output per row, [B] or [B, 1]; the model gives "
             f"{list(outputs.shape)}"
         )
-    return outputs
+    return full_precision(outputs)
 
 
 def _mistakes(

@@ -98,6 +98,14 @@ class Task(ABC):
         """
 
 
+def full_precision(outputs: torch.Tensor) -> torch.Tensor:
+    """Outputs of a mixed precision forward pass as float32; others as they are.
+
+    A loss in bf16 has three digits, which neither a mean over an epoch nor a comparison stands.
+    """
+    return outputs.float() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs
+
+
 def default_task(target_kind: str, input_kinds: Sequence[str]) -> str:
     """The task of a job that names none: told from its target and the kinds of its inputs.
 

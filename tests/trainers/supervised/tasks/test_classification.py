@@ -46,6 +46,12 @@ def test_label_smoothing_spreads_a_share_over_all_classes() -> None:
     assert float(loss) == pytest.approx(0.8 * math.log(2) + 0.2 * math.log(4))
 
 
+def test_outputs_in_half_precision_are_scored_in_full() -> None:
+    loss = task().loss(OUTPUTS.bfloat16(), TARGET)
+    assert loss.dtype == torch.float32
+    assert float(loss) == pytest.approx((math.log(2) + math.log(4)) / 2, abs=0.01)
+
+
 def test_balanced_weights_let_every_class_count_the_same() -> None:
     weighted = task(class_weights="balanced")
     assert weighted.weights is not None
