@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator
 
 from trivium.platform.errors import Mistake, UserError
 from trivium.platform.registry import find, load_text
-from trivium.platform.settings import Settings, dump, validate
+from trivium.platform.settings import Settings, dump, section, validate
 
 if TYPE_CHECKING:
     from ruamel.yaml.comments import CommentedMap
@@ -69,6 +69,8 @@ class Job(Settings):
     """Seed of everything random but the split, which has its own."""
     seeds: int = Field(1, ge=1, le=1000)
     """Train this many times with seed, seed + 1, ... and report the mean and its interval."""
+    tune: Annotated[Settings | None, section("trivium.tuning.settings:TuneSettings")] = None
+    """What `trivium tune` searches, and how; `train` leaves it aside."""
     _base: Path = PrivateAttr(default_factory=Path.cwd)
 
     @field_validator("name")
@@ -234,7 +236,6 @@ def _load_yaml(text: str, path: Path) -> "CommentedMap":
 def _set(data: Any, override: str) -> None:
     """Apply one `path.to.setting=value`; the value is read as YAML."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.comments import CommentedMap
     from ruamel.yaml.error import YAMLError
 
     path, equals, text = override.partition("=")
@@ -244,18 +245,32 @@ def _set(data: Any, override: str) -> None:
         value = YAML(typ="rt").load(text) if text.strip() else None
     except YAMLError:
         raise UserError(f"--set {override}: {text!r} is not a YAML value") from None
+    try:
+        set_value(data, path, value)
+    except UserError as error:
+        raise UserError(f"--set {override}: {error}") from None
+
+
+def set_value(data: Any, path: str, value: Any) -> None:
+    """Give the setting at the dotted `path` of a job's data a value; also what a sweep does.
+
+    Raises:
+        UserError: the path leads through something that holds no settings.
+    """
+    from ruamel.yaml.comments import CommentedMap
+
     *parents, last = path.split(".")
     node = data
     for part in parents:
         child = _child(node, part)
         if isinstance(child, str):  # `optimizer: adam`, and now `optimizer.lr=...`
             child = CommentedMap(name=child)
-            _assign(node, part, child, override)
+            _assign(node, part, child)
         elif child is None:
             child = CommentedMap()
-            _assign(node, part, child, override)
+            _assign(node, part, child)
         node = child
-    _assign(node, last, value, override)
+    _assign(node, last, value)
 
 
 def _child(node: Any, part: str) -> Any:
@@ -266,24 +281,33 @@ def _child(node: Any, part: str) -> Any:
     return None
 
 
-def _assign(node: Any, part: str, value: Any, override: str) -> None:
+def _assign(node: Any, part: str, value: Any) -> None:
     if isinstance(node, dict):
         node[part] = value
     elif isinstance(node, list) and part.isdigit() and int(part) < len(node):
         node[int(part)] = value
     else:
-        raise UserError(f"--set {override}: {part!r} has no place to be set")
+        raise UserError(f"{part!r} has no place to be set")
 
 
 def _line(data: Any, mistake: Mistake) -> int:
     """1-based line of the deepest part of the path that the file has."""
     line = 1
-    for part in mistake.path.split("."):
-        key: str | int = part
-        if isinstance(data, list) and part.isdigit() and int(part) < len(data):
-            key = int(part)
-        elif not isinstance(data, Mapping) or part not in data:
+    parts = mistake.path.split(".")
+    while parts:
+        key: str | int = parts[0]
+        used = 1
+        if isinstance(data, list) and parts[0].isdigit() and int(parts[0]) < len(data):
+            key = int(parts[0])
+        elif not isinstance(data, Mapping):
             break
+        elif key not in data:  # the keys of a search space are themselves dotted paths
+            joined = (n for n in range(len(parts), 1, -1) if ".".join(parts[:n]) in data)
+            used = next(joined, 0)
+            if not used:
+                break
+            key = ".".join(parts[:used])
+        parts = parts[used:]
         positions = getattr(data, "lc", None)
         if positions is not None and positions.data and key in positions.data:
             line = positions.data[key][0] + 1

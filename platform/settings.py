@@ -86,6 +86,42 @@ def component(registry: str) -> Any:
     return _Component(registry)
 
 
+class _Section:
+    """Pydantic annotation of an optional section whose class belongs to another room."""
+
+    def __init__(self, settings: str) -> None:
+        self.settings = settings
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self._validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(_dump),
+        )
+
+    def __get_pydantic_json_schema__(self, _schema: Any, _handler: Any) -> dict[str, Any]:
+        schema = _hide_references(load_text(self.settings).model_json_schema())
+        return {"anyOf": [{"type": "null"}, schema]}
+
+    def _validate(self, value: Any) -> Settings | None:
+        if value is None or isinstance(value, Settings):
+            return value
+        try:
+            read: Settings = validate(load_text(self.settings), value)
+        except UserError as error:
+            raise PydanticCustomError(
+                "component", "wrong section", {"mistakes": error.mistakes}
+            ) from None
+        return read
+
+
+def section(settings: str) -> Any:
+    """Make a field an optional section of the class that `settings` names as `module:Class`.
+
+    The class is imported when a job has the section, so that the floor knows no room.
+    """
+    return _Section(settings)
+
+
 def read_component(value: Any, registry: str) -> ComponentSettings:
     """The checked settings of the component that `value`, a name or a mapping, names."""
     known = ", ".join(sorted(load_text(registry)))
