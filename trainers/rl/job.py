@@ -7,9 +7,9 @@ tabular method takes `RlJob` as it is. An algorithm's own job type narrows `algo
         algorithm: PpoSettings
 """
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from trivium.platform.job import Job
 from trivium.platform.settings import ComponentSettings, Settings, component
@@ -65,6 +65,11 @@ class RlJob(Job):
     """Whether resources.num_learners takes effect."""
     uses_env_runners: ClassVar[bool] = False
     """Whether resources.num_env_runners takes effect."""
+
+    @field_validator("algorithm", mode="before")
+    @classmethod
+    def _bare_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _takes_effect(self) -> Self:

@@ -1,9 +1,14 @@
 """Running statistics of observations and of discounted returns, saved with the run."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trivium.platform.settings import ComponentSettings
+from trivium.trainers.rl.environment.wrappers import ClipRewardSettings, NormalizeRewardSettings
+from trivium.trainers.rl.rollout import Rollout
 
 
 class RunningMoments:
@@ -67,3 +72,34 @@ class RewardScaler:
         """Go on from `get_state`."""
         self._returns = np.array(state["returns"])
         self._moments.set_state(state["moments"])
+
+
+class RewardPipeline:
+    """The job's reward wrappers, in their order, on whole rollouts."""
+
+    def __init__(self, wrappers: Sequence[ComponentSettings], num_envs: int, gamma: float) -> None:
+        self._stages: list[RewardScaler | ClipRewardSettings] = []
+        for wrapper in wrappers:
+            if isinstance(wrapper, NormalizeRewardSettings):
+                self._stages.append(RewardScaler(num_envs, gamma, wrapper.clip))
+            elif isinstance(wrapper, ClipRewardSettings):
+                self._stages.append(wrapper)
+
+    def apply(self, rollout: Rollout) -> None:
+        """Change the rewards that are learned from; reported returns were counted before."""
+        for stage in self._stages:
+            if isinstance(stage, RewardScaler):
+                ended = rollout.terminated | rollout.truncated
+                rollout.rewards = stage.scale(rollout.rewards, ended)
+            else:
+                rollout.rewards = np.clip(rollout.rewards, stage.low, stage.high)
+
+    def get_state(self) -> list[Any]:
+        """Plain data."""
+        return [s.get_state() if isinstance(s, RewardScaler) else None for s in self._stages]
+
+    def set_state(self, state: list[Any]) -> None:
+        """Go on from `get_state`."""
+        for stage, own in zip(self._stages, state, strict=True):
+            if isinstance(stage, RewardScaler):
+                stage.set_state(own)

@@ -13,7 +13,8 @@ class _Marks:
 def pack(value: Any) -> Any:
     """`value` with its NumPy arrays and numbers as tensors and Python numbers."""
     if isinstance(value, np.ndarray):
-        return {_Marks.ARRAY: torch.from_numpy(np.ascontiguousarray(value)), "shape": value.shape}
+        array = np.require(value, requirements=("C", "W"))  # Ray's arrays are not writable
+        return {_Marks.ARRAY: torch.from_numpy(array), "shape": value.shape}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):

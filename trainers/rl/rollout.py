@@ -119,9 +119,7 @@ def join_steps(parts: list[Rollout]) -> Rollout:
 
 
 def join_copies(parts: list[Rollout]) -> Rollout:
-    """Rollouts of the same steps of different copies, side by side."""
-    if len(parts) == 1:
-        return parts[0]
+    """Rollouts of the same steps of different copies, side by side, in arrays of its own."""
 
     def joined(name: str) -> NDArray[Any]:
         return np.concatenate([getattr(p, name) for p in parts], axis=1)

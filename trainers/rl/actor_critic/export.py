@@ -59,6 +59,7 @@ class Greedy(nn.Module):
         return self.best(parameters), parameters
 
     def best(self, parameters: torch.Tensor) -> torch.Tensor:
+        """The most likely actions, in the space of the environment from 0."""
         if self.gaussian is None:
             if self.is_single:
                 return parameters.argmax(1)

@@ -188,13 +188,42 @@ class Learner:
         self, rollout: Rollout, arrays: Minibatch, part: NDArray[np.intp], weights: Weights
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """One gradient step on the rows `part`, of which this learner takes its share."""
-        own = part[self._share.index :: self._share.count]
-        chosen = torch.from_numpy(own).to(self._device)
+        share, gradient = self._share, self._flat.grad
+        assert gradient is not None
+        if share.count == 1:
+            statistics = self._gradient(rollout, arrays, part, weights, gradient)
+        else:
+            own = part[share.index :: share.count]
+            fraction = self._size(rollout, own) / self._size(rollout, part)
+            if fraction > 0:
+                statistics = self._gradient(rollout, arrays, own, weights, gradient)
+            else:
+                statistics = torch.zeros(len(STATISTICS), device=self._device)
+            gradient.mul_(fraction)
+            statistics.mul_(fraction)
+            share.add_up(gradient)
+            share.add_up(statistics)
+        norm = torch.linalg.vector_norm(gradient)
+        if self._plan.policy.max_grad_norm is not None:
+            gradient.mul_((self._plan.policy.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
+        self._optimizer.step()
+        return statistics, norm
+
+    def _gradient(
+        self,
+        rollout: Rollout,
+        arrays: Minibatch,
+        rows: NDArray[np.intp],
+        weights: Weights,
+        gradient: torch.Tensor,
+    ) -> torch.Tensor:
+        """Put the gradient of the mean loss of `rows` into `gradient`; statistics of the loss."""
         if self._policy.memory_size is None:
+            chosen = torch.from_numpy(rows).to(self._device)
             batch = Minibatch(*(t.index_select(0, chosen) for t in arrays))
             parameters, values = self._policy(batch.obs)
         else:
-            batch, parameters, values = self._remembered(rollout, arrays, own)
+            batch, parameters, values = self._remembered(rollout, arrays, rows)
         with torch.no_grad():
             by_parameters, by_values, statistics = gradients(
                 self._policy.distribution, parameters, values, batch, weights
@@ -204,20 +233,14 @@ class Learner:
             outputs.append(values)
             by_outputs.append(by_values)
         found = torch.autograd.grad(outputs, self._parameters, by_outputs, materialize_grads=True)
-        gradient = self._flat.grad
-        assert gradient is not None
         torch.cat([g.reshape(-1) for g in found], out=gradient)
-        if self._share.count > 1:
-            fraction = len(own) / len(part)
-            gradient.mul_(fraction)
-            statistics.mul_(fraction)
-            self._share.add_up(gradient)
-            self._share.add_up(statistics)
-        norm = torch.linalg.vector_norm(gradient)
-        if self._plan.policy.max_grad_norm is not None:
-            gradient.mul_((self._plan.policy.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
-        self._optimizer.step()
-        return statistics, norm
+        return statistics
+
+    def _size(self, rollout: Rollout, rows: NDArray[np.intp]) -> int:
+        """Transitions that `rows` of a minibatch hold; with memory a row is a whole copy."""
+        if self._policy.memory_size is None:
+            return len(rows)
+        return int(rollout.valid[:, rows].sum())
 
     def _remembered(
         self, rollout: Rollout, arrays: Minibatch, copies: NDArray[np.intp]

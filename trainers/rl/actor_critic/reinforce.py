@@ -5,7 +5,7 @@ It is A2C whose rollout is one whole episode of each copy and whose advantage is
 episodes do not count more than long ones; copies that finish first wait for the last.
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -40,6 +40,7 @@ class ReinforceJob(ActorCriticJob):
     """A job of `reinforce`."""
 
     algorithm: ReinforceSettings
+    uses_env_runners: ClassVar[bool] = False
 
     def plan(self) -> Plan:
         """What the learner reads."""
@@ -63,7 +64,7 @@ class Reinforce(ActorCriticTrainer):
         problems = super().own_problems()
         if step_limit(self.job.env) is None:
             problems.append(
-                f"reinforce learns from whole episodes, and {self.job.env.id} has no limit on "
-                f"their length: give env.max_episode_steps"
+                f"env.max_episode_steps: is required: reinforce learns from whole episodes, and "
+                f"{self.job.env.id} has no limit on their length"
             )
         return problems

@@ -79,8 +79,8 @@ class ActorCriticTrainer(RlTrainer):
             return []
         given, fields = self.job.algorithm, type(self.job.algorithm).model_fields
         return [
-            f"algorithm.{name} is for continuous actions, and {self.job.env.id} has "
-            f"{actions.space}: leave it out"
+            f"algorithm.{name}: is for continuous actions, and {self.job.env.id} has "
+            f"{actions.space}; leave it out"
             for name in ("action_bounds", "state_dependent_std", "initial_log_std")
             if getattr(given, name) != fields[name].default
         ]

@@ -56,7 +56,8 @@ def check_environment(job: "RlJob") -> Checked:
     threshold = reward_threshold(job.env)
     if threshold is not None:
         facts.append(("solved at", f"a mean return of {threshold:g}"))
-    return Checked(tuple(facts), tuple(problems), tuple(warnings))
+    located = tuple(f"env.id: {job.env.id}: {problem}" for problem in problems)
+    return Checked(tuple(facts), located, tuple(warnings))
 
 
 def _problems(env: Any) -> list[str]:

@@ -33,7 +33,8 @@ GOOD = {
 def problems(tmp_path: Path, **parts: str) -> tuple[str, ...]:
     file = tmp_path / "env.py"
     file.write_text(TEMPLATE.format(**(GOOD | parts)))
-    return check_environment(job(f"{file}:Env")).problems
+    found = check_environment(job(f"{file}:Env")).problems
+    return tuple(p.removeprefix(f"env.id: {file}:Env: ") for p in found)
 
 
 def job(name: str, **env: Any) -> RlJob:

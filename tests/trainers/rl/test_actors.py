@@ -1,0 +1,83 @@
+"""Runners and learners in Ray actors; one Ray for the module, as starting it takes seconds."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from trivium.platform.errors import RunFailed
+from trivium.platform.interrupt import Interrupted
+from trivium.trainers.local_ray import ray_session
+
+PPO = {"name": "ppo", "rollout_steps": 16, "minibatch_size": 64, "epochs": 2}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray() -> Iterator[None]:
+    with ray_session(num_cpus=4, address="local"):
+        yield
+
+
+def test_two_runners_and_two_learners_resume_to_the_same_numbers(
+    train, data, numbers, tmp_path
+) -> None:
+    env = {"id": "CartPole-v1", "wrappers": ["normalize_observation", "normalize_reward"]}
+    resources = {"num_env_runners": 2, "num_learners": 2}
+    job = data(env, PPO, resources=resources, stop={"env_steps": 1000})
+    whole, expected = train(job)
+    folder = tmp_path / "stopped"
+    calls = iter(range(100_000))
+    with pytest.raises(Interrupted):
+        train(job, folder, is_stopping=lambda: next(calls) >= 4)
+    outcome, run = train(job, folder)
+    assert numbers(run) == numbers(expected)
+    assert outcome.evaluation.metrics == whole.evaluation.metrics
+
+
+def test_two_learners_learn_what_one_learns(train, data, numbers) -> None:
+    first, second = (
+        numbers(train(data("CartPole-v1", PPO, resources={"num_learners": n}))[1]) for n in (0, 2)
+    )
+    assert [r["env_steps"] for r in first] == [r["env_steps"] for r in second]
+    for one, two in zip(first[:3], second[:3], strict=True):
+        assert two["train/value_loss"] == pytest.approx(one["train/value_loss"], rel=1e-3)
+        assert two["train/entropy"] == pytest.approx(one["train/entropy"], rel=1e-4)
+
+
+def test_an_environment_that_fails_in_a_runner_says_so_here(train, data, tmp_path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import gymnasium, numpy as np\n"
+        "class Mine(gymnasium.Env):\n"
+        "    observation_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)\n"
+        "    action_space = gymnasium.spaces.Discrete(2)\n"
+        "    def reset(self, *, seed=None, options=None):\n"
+        "        super().reset(seed=seed)\n"
+        "        return np.zeros(1, np.float32), {}\n"
+        "    def step(self, action):\n"
+        "        raise ValueError('the valve is stuck')\n"
+    )
+    job = data(f"{tmp_path / 'mine.py'}:Mine", PPO, resources={"num_env_runners": 1})
+    with pytest.raises(RunFailed) as failure:
+        train(job)
+    assert str(failure.value) == (
+        "the environment failed in step(): ValueError: the valve is stuck"
+    )
+
+
+def test_a_runner_that_dies_ends_the_run_with_the_way_on(train, data, tmp_path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import gymnasium, os, numpy as np\n"
+        "class Mine(gymnasium.Env):\n"
+        "    observation_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)\n"
+        "    action_space = gymnasium.spaces.Discrete(2)\n"
+        "    def reset(self, *, seed=None, options=None):\n"
+        "        super().reset(seed=seed)\n"
+        "        return np.zeros(1, np.float32), {}\n"
+        "    def step(self, action):\n"
+        "        os._exit(1)\n"
+    )
+    job = data(f"{tmp_path / 'mine.py'}:Mine", PPO, resources={"num_env_runners": 1})
+    with pytest.raises(RunFailed) as failure:
+        train(job)
+    message = str(failure.value)
+    assert message.startswith("env runner 1 died (")
+    assert message.endswith("); `trivium resume` goes on from the last checkpoint")
