@@ -74,6 +74,7 @@ class Loop:
         self.optimizer: torch.optim.Optimizer = build(
             settings.optimizer, OPTIMIZERS, {"parameters": list(model.parameters())}
         )
+        self._parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
         self._base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.schedule = build(
             settings.schedule,
@@ -136,7 +137,8 @@ class Loop:
         scale = self.schedule.lr_scale(self.progress.step)
         for parameters, lr in zip(self.optimizer.param_groups, self._base_lrs, strict=True):
             parameters["lr"] = lr * scale
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self._parameters:  # what zero_grad does, but for its bookkeeping
+            parameter.grad = None
         for index, batch in enumerate(group):
             with self.workers.without_sync(self.learner, index == len(group) - 1):
                 self._backward(batch, share=1.0 / len(group))

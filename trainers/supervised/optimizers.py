@@ -135,10 +135,14 @@ def adamw(
 def parameter_groups(
     settings: OptimizerSettings, parameters: Iterable[torch.nn.Parameter]
 ) -> list[dict[str, object]]:
-    """The trainable parameters: those that are decayed, those that are not; no empty group."""
+    """The trainable parameters: those that are decayed, those that are not; no empty group.
+
+    Without decay there is one group: each group is a call of the optimizer's kernel.
+    """
     trainable = [p for p in parameters if p.requires_grad]
-    decayed = [p for p in trainable if settings.decay_biases or p.ndim > 1]
-    kept = [p for p in trainable if not settings.decay_biases and p.ndim <= 1]
+    is_one = settings.decay_biases or settings.weight_decay == 0
+    decayed = [p for p in trainable if is_one or p.ndim > 1]
+    kept = [p for p in trainable if not is_one and p.ndim <= 1]
     groups: list[dict[str, object]] = [
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": kept, "weight_decay": 0.0},

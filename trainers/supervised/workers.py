@@ -1,10 +1,8 @@
 """What a training loop asks of the other workers: one class, whether there are others or not."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -12,8 +10,7 @@ from torch import nn
 from trivium.platform.run_writer import RunWriter
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What rank 0 decided between two steps, the same on every worker."""
 
     stop: bool = False
@@ -48,14 +45,12 @@ class Workers:
             model, device_ids=devices, forward_sync_buffers=False, gradient_as_bucket_view=True
         )
 
-    @contextmanager
-    def without_sync(self, model: nn.Module, is_last: bool) -> Iterator[None]:
+    def without_sync(self, model: nn.Module, is_last: bool) -> AbstractContextManager[None]:
         """Average gradients over the workers only with the last batch of a step."""
         if self.world_size == 1 or is_last:
-            yield
-        else:
-            with model.no_sync():  # type: ignore[operator]
-                yield
+            return nullcontext()
+        within: AbstractContextManager[None] = model.no_sync()  # type: ignore[operator]
+        return within
 
     def total(self, values: torch.Tensor) -> torch.Tensor:
         """The sum of `values` over the workers."""
