@@ -24,6 +24,7 @@ from trivium.platform.registry import find
 from trivium.platform.run import RunFolder, write_json
 from trivium.platform.run_writer import RunWriter
 from trivium.platform.settings import build, read_component
+from trivium.trainers.supervised.heap import keep_freed_memory
 from trivium.trainers.supervised.job import MODELS, TASKS, SupervisedJob
 from trivium.trainers.supervised.loop import Loop
 from trivium.trainers.supervised.preflight import describe
@@ -125,6 +126,7 @@ class Supervised:
 
     def fit(self, folder: RunFolder, writer: RunWriter | None, workers: Workers) -> None:
         """Train as one of `workers`, from the last checkpoint; rank 0 has the writer."""
+        keep_freed_memory()
         loop = Loop(self.job, self.dataset, self.model, self.task, workers, writer)
         checkpoint = writer.resume() if writer is not None else folder.checkpoint("last")
         if checkpoint is not None:
