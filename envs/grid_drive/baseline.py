@@ -4,7 +4,7 @@ import heapq
 from typing import Any
 
 from trivium.envs.grid_drive.env import moves
-from trivium.envs.grid_drive.rules import PERIOD, STEP_COST, GridDriveRules
+from trivium.envs.grid_drive.rules import LAP, LIGHT_PERIOD, PERIOD, STEP_COST, GridDriveRules
 
 Node = tuple[int, int]
 """A cell, and the time of the period."""
@@ -47,7 +47,9 @@ class AStar:
             for action, move in enumerate(self._moves):
                 target = cell + move
                 after = (target, (time + 1) % PERIOD)
-                if (action and waits[time][target]) or _crash(traffic, cell, target, time):
+                if (action and waits[time % LIGHT_PERIOD][target]) or _crash(
+                    traffic, cell, target, time
+                ):
                     continue
                 if taken + 1 < steps.get(after, taken + 2):
                     steps[after] = taken + 1
@@ -67,7 +69,7 @@ def _traffic(env: Any) -> list[dict[int, int]]:
     cars: list[dict[int, int]] = [{} for _ in range(PERIOD)]
     for car, (ring, turn, sense) in enumerate(zip(rings, env.turns, env.senses, strict=True)):
         for time in range(PERIOD):  # the turn at hand is that of the next step
-            cars[time][ring[(turn + sense * (time - env.time - 1)) % PERIOD]] = car
+            cars[time][ring[(turn + sense * (time - env.time - 1)) % LAP]] = car
     return cars
 
 

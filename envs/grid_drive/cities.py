@@ -6,8 +6,9 @@ tree is opened first. Each car drives round a block whose four streets are open,
 these ring roads touch.
 
 An episode starts and ends off the ring roads, where waiting is safe; so a driver can always get
-through: wait beside a ring road, enter it behind its car, follow the car, and leave where the light
-is green at the time of passing, which is so for some distance behind the car.
+through: wait beside a ring road, enter it behind its car, follow the car, and leave. A light at the
+exit is green in one of any three laps, as a lap takes 8 steps, a light repeats after 6, and 3 steps
+in a row are green.
 """
 
 from dataclasses import dataclass
@@ -16,12 +17,16 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from trivium.envs.grid_drive.rules import GREEN_STEPS, PERIOD, VIEW, GridDriveRules
+from trivium.envs.grid_drive.rules import (
+    CLOSED,
+    GREEN_STEPS,
+    LIGHT_PERIOD,
+    VIEW,
+    GridDriveRules,
+)
 
 NUM_GOALS = 8
 """Goals of a city, of which an episode draws one."""
-CLOSED = PERIOD
-"""The wait for a cell that no car may enter."""
 FAR = 9999
 """The distance of a cell that is no street."""
 
@@ -37,9 +42,9 @@ class Cities:
     """A library of C cities; cells are numbered along the rows of the board, N in all."""
 
     waits: Bytes
-    """Steps `[C, PERIOD, N]` until a cell may be entered, at each time of the period; CLOSED."""
+    """Steps `[C, LIGHT_PERIOD, N]` until a cell may be entered, by the time; CLOSED for never."""
     rings: npt.NDArray[np.int64]
-    """The cells `[C, num_cars, PERIOD]` of each car's ring road, clockwise."""
+    """The cells `[C, num_cars, LAP]` of each car's ring road, clockwise."""
     safe: npt.NDArray[np.int64]
     """The cells `[C, S]` without traffic, of which the first `num_safe` `[C]` count."""
     num_safe: npt.NDArray[np.int64]
@@ -111,11 +116,11 @@ def _waits(
     """Steps until each cell may be entered; lights stand at streets, not at crossings."""
     with_light = off_ring & (generator.random(streets.shape) < rules.light_density)
     with_light[:, VIEW::2, VIEW::2] = False
-    offset = generator.integers(PERIOD, size=streets.shape)
-    time = (np.arange(PERIOD)[:, None, None] + offset[:, None]) % PERIOD
-    waits = np.where((time < GREEN_STEPS) | ~with_light[:, None], 0, PERIOD - time)
+    offset = generator.integers(LIGHT_PERIOD, size=streets.shape)
+    time = (np.arange(LIGHT_PERIOD)[:, None, None] + offset[:, None]) % LIGHT_PERIOD
+    waits = np.where((time < GREEN_STEPS) | ~with_light[:, None], 0, LIGHT_PERIOD - time)
     waits = np.where(streets[:, None], waits, CLOSED)
-    return waits.reshape(rules.num_cities, PERIOD, -1).astype(np.uint8)
+    return waits.reshape(rules.num_cities, LIGHT_PERIOD, -1).astype(np.uint8)
 
 
 def _distances(streets: Flags, goals: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:

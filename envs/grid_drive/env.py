@@ -9,8 +9,10 @@ from gymnasium import spaces
 from trivium.envs.grid_drive.cities import NUM_GOALS, cities
 from trivium.envs.grid_drive.render import picture
 from trivium.envs.grid_drive.rules import (
+    CLOSED,
     CRASH_REWARD,
-    PERIOD,
+    LAP,
+    LIGHT_PERIOD,
     STEP_COST,
     VIEW,
     GridDriveRules,
@@ -22,7 +24,7 @@ WINDOW = 2 * VIEW + 1
 NUM_SEEN = WINDOW * WINDOW
 VIEW_STEPS = 2 * VIEW
 """Steps to the corner of the view."""
-WAIT_UNIT = np.float32(1.0 / PERIOD)
+WAIT_UNIT = np.float32(1.0 / CLOSED)
 NEARER_UNIT = np.float32(1.0 / VIEW_STEPS)
 DISTANCE_UNIT = 1.0 / 64.0
 
@@ -53,11 +55,11 @@ class GridDriveEnv(StreamEnv):
 
     A city is a grid of blocks with streets between them, some of which are closed. Other cars drive
     round blocks, one cell per step, and never stop; some streets have a light and may be entered
-    only while it is green, 4 steps of 8. The driver has a navigator that knows the streets but
+    only while it is green, 3 steps of 6. The driver has a navigator that knows the streets but
     neither cars nor lights: following it blindly ends in a crash, waiting for every car costs time.
 
     Each episode draws one of `num_cities` cities, a goal, a start, and the place and sense of every
-    car. Cars and lights repeat every 8 steps, so that the shortest way through space and time is
+    car. Cars and lights repeat every 24 steps, so that the shortest way through space and time is
     known: `baseline.py` finds it by A*, and no policy can do better. There is always a way.
 
     ## Action space
@@ -154,15 +156,15 @@ class GridDriveEnv(StreamEnv):
         self._waits = library.waits[self.city]
         self._rings = library.rings[self.city].tolist()
         car_words = words[3 : 3 + self.rules.num_cars]
-        self.turns = [word % PERIOD for word in car_words]
-        self.senses = [1 if word & PERIOD else -1 for word in car_words]
+        self.turns = [word % LAP for word in car_words]
+        self.senses = [1 if word & LAP else -1 for word in car_words]
         self.cars = self._car_cells()
         self._turn_cars()
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Drive one cell; see the class."""
         target = self.cell + self._moves[action]
-        if self._waits[self.time % PERIOD, target]:
+        if self._waits[self.time % LIGHT_PERIOD, target]:
             target = self.cell
         crashed = self._meets_a_car(target)
         self.cell = target
@@ -187,13 +189,13 @@ class GridDriveEnv(StreamEnv):
 
     def _turn_cars(self) -> None:
         pairs = zip(self.turns, self.senses, strict=True)
-        self.turns = [(turn + sense) % PERIOD for turn, sense in pairs]
+        self.turns = [(turn + sense) % LAP for turn, sense in pairs]
         self.next_cars = self._car_cells()
 
     def _observe(self) -> npt.NDArray[np.float32]:
         observation = np.zeros(4 * NUM_SEEN + 3, dtype=np.float32)
         seen = self._seen + self.cell
-        wait = self._waits[self.time % PERIOD].take(seen)
+        wait = self._waits[self.time % LIGHT_PERIOD].take(seen)
         np.multiply(wait, WAIT_UNIT, out=observation[:NUM_SEEN])
         for cars, plane in ((self.cars, NUM_SEEN), (self.next_cars, 2 * NUM_SEEN)):
             for car in cars:
@@ -211,7 +213,7 @@ class GridDriveEnv(StreamEnv):
         return observation
 
     def _picture(self) -> npt.NDArray[np.uint8]:
-        time = self.time % PERIOD
+        time = self.time % LIGHT_PERIOD
         return picture(
             self.rules, self._waits, time, self.cell, self.goal_cell, self.cars, self.next_cars
         )

@@ -20,7 +20,7 @@ from trivium.envs.canvas import (
     text,
     text_width,
 )
-from trivium.envs.grid_drive.rules import PERIOD, VIEW, GridDriveRules
+from trivium.envs.grid_drive.rules import CLOSED, VIEW, GridDriveRules
 
 CELL = 40
 HEADER = 44
@@ -37,7 +37,7 @@ def picture(
     cars: Sequence[int],
     next_cars: Sequence[int],
 ) -> Picture:
-    """Draw the city; `waits` `[PERIOD, N]` says when a cell may be entered, `time` is now."""
+    """Draw the city; `waits` `[LIGHT_PERIOD, N]` says when a cell may be entered, `time` is now."""
     side = rules.board_side
     image = blank(rules.side * CELL + HEADER, rules.side * CELL)
     text(image, 12, 12, "Grid drive", size=4)
@@ -60,7 +60,7 @@ def _corner(cell: int, side: int) -> tuple[int, int]:
 
 def _cell(image: Picture, row: int, column: int, wait: int, has_light: bool) -> None:
     top, left = row * CELL + HEADER, column * CELL
-    closed = wait == PERIOD
+    closed = wait == CLOSED
     rectangle(image, top, left, CELL, CELL, _BLOCK if closed else _STREET)
     if closed and row % 2 != column % 2:  # a street that could be open
         rectangle(image, top + 14, left + 4, 12, CELL - 8, INK)

@@ -2,10 +2,16 @@
 
 from dataclasses import dataclass
 
-PERIOD = 8
-"""Steps after which traffic and lights repeat: a car drives round its block in 8 steps."""
-GREEN_STEPS = 4
-"""Steps of a period in which a light lets cars in."""
+LAP = 8
+"""Steps in which a car drives round its block."""
+LIGHT_PERIOD = 6
+"""Steps after which a light repeats."""
+GREEN_STEPS = 3
+"""Steps of its period in which a light lets cars in."""
+PERIOD = 24
+"""Steps after which cars and lights repeat together."""
+CLOSED = 8
+"""The wait for a cell that no car may ever enter; that for a light is shorter."""
 VIEW = 2
 """Cells that the driver sees in each direction; also the width of the closed rim of a board."""
 

@@ -20,7 +20,7 @@ from trivium.envs.grid_drive.env import (
     seen_cells,
 )
 from trivium.envs.grid_drive.render import picture
-from trivium.envs.grid_drive.rules import CRASH_REWARD, PERIOD, STEP_COST, GridDriveRules
+from trivium.envs.grid_drive.rules import CRASH_REWARD, LAP, LIGHT_PERIOD, STEP_COST, GridDriveRules
 from trivium.envs.random_streams import NUM_WORDS, Words
 
 
@@ -84,13 +84,13 @@ class GridDriveVectorEnv(BatchEnv):
         self.time[rows] = 0
         self.cell[rows] = cell
         self.goal_cell[rows] = goal_cell
-        self._city_base[rows] = city * (PERIOD * self._num_cells)
+        self._city_base[rows] = city * (LIGHT_PERIOD * self._num_cells)
         self._goal_base[rows] = goal_base = (city * NUM_GOALS + goal) * self._num_cells
         self._distance[rows] = distance = self._distances[goal_base + cell]
         self._share[rows] = 1.0 / distance
-        ring_base = (city * num_cars + np.arange(num_cars)[:, None]) * PERIOD
-        turns, senses = drawn[3:] % PERIOD, np.where(drawn[3:] & PERIOD, 1, -1)
-        next_turns = (turns + senses) % PERIOD
+        ring_base = (city * num_cars + np.arange(num_cars)[:, None]) * LAP
+        turns, senses = drawn[3:] % LAP, np.where(drawn[3:] & LAP, 1, -1)
+        next_turns = (turns + senses) % LAP
         self._ring_base[:, rows], self.turns[:, rows] = ring_base, next_turns
         self.senses[:, rows] = senses
         self.traffic[0][:, rows] = self._rings[ring_base + turns]
@@ -110,13 +110,13 @@ class GridDriveVectorEnv(BatchEnv):
         self.cell[:], self._distance[:] = target, distance
         self.time += 1
         self.turns += self.senses
-        self.turns &= PERIOD - 1
+        self.turns &= LAP - 1
         self.traffic[0] = next_cars
         self._rings.take(self._ring_base + self.turns, out=self.traffic[1], mode="clip")
         return np.where(crash, CRASH_REWARD, progress), crash | (distance == 0)
 
     def _wait_base(self) -> npt.NDArray[np.int64]:
-        return self._city_base + (self.time & (PERIOD - 1)) * self._num_cells
+        return self._city_base + self.time % LIGHT_PERIOD * self._num_cells
 
     def _observe(self, rows: Rows | slice, out: npt.NDArray[Any]) -> None:
         cell, distance = self.cell[rows], self._distance[rows]
@@ -141,8 +141,8 @@ class GridDriveVectorEnv(BatchEnv):
         out[others % len(out), (1 + is_next) * NUM_SEEN + places[in_view]] = 1.0
 
     def _picture(self, row: int) -> npt.NDArray[np.uint8]:
-        waits = self.cities.waits[self._city_base[row] // (PERIOD * self._num_cells)]
-        time = int(self.time[row]) % PERIOD
+        waits = self.cities.waits[self._city_base[row] // (LIGHT_PERIOD * self._num_cells)]
+        time = int(self.time[row]) % LIGHT_PERIOD
         cars, next_cars = self.traffic[:, :, row].tolist()
         cell, goal_cell = int(self.cell[row]), int(self.goal_cell[row])
         return picture(self.rules, waits, time, cell, goal_cell, cars, next_cars)

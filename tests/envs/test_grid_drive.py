@@ -7,9 +7,9 @@ import pytest
 
 from trivium.envs.evaluate import returns
 from trivium.envs.grid_drive.baseline import AStar, best_return
-from trivium.envs.grid_drive.cities import CLOSED, FAR, NUM_GOALS, cities
+from trivium.envs.grid_drive.cities import FAR, NUM_GOALS, cities
 from trivium.envs.grid_drive.env import GridDriveEnv
-from trivium.envs.grid_drive.rules import PERIOD, GridDriveRules
+from trivium.envs.grid_drive.rules import CLOSED, LIGHT_PERIOD, GridDriveRules
 from trivium.envs.registry import ENVS
 
 NAME = "trivium/GridDrive-v0"
@@ -19,7 +19,7 @@ STAY, UP, RIGHT, DOWN, LEFT = range(5)
 # of the period at which it turns green. A car drives clockwise round the lower left block, from c.
 CITY = """
     ###.###
-    S.5.G#.
+    S.4.G#.
     .#####.
     .......
     ..c.###
@@ -37,13 +37,13 @@ def drawn(car: bool = True) -> GridDriveEnv:
     """The city above as an environment, the driver at S."""
     env = GridDriveEnv(num_blocks=3, num_cars=int(car))
     env.reset(seed=0)
-    waits = np.full((1, PERIOD, SIDE * SIDE), CLOSED, dtype=np.uint8)
+    waits = np.full((1, LIGHT_PERIOD, SIDE * SIDE), CLOSED, dtype=np.uint8)
     for row, line in enumerate(CITY.split()):
         for column, sign in enumerate(line):
-            for time in range(PERIOD if sign != "#" else 0):
+            for time in range(LIGHT_PERIOD if sign != "#" else 0):
                 wait = 0
-                if sign.isdigit() and (time - int(sign)) % PERIOD >= 4:
-                    wait = (int(sign) - time) % PERIOD
+                if sign.isdigit() and (time - int(sign)) % LIGHT_PERIOD >= 3:
+                    wait = (int(sign) - time) % LIGHT_PERIOD
                 waits[0, time, cell(row, column)] = wait
     distances = _street_distances(waits[0, 0] != CLOSED, cell(1, 4))
     ring = [(4, 0), (4, 1), (4, 2), (5, 2), (6, 2), (6, 1), (6, 0), (5, 0)]
@@ -82,17 +82,17 @@ def _street_distances(streets: Any, goal: int) -> Any:
 
 def test_the_shortest_way_waits_for_the_light_where_that_is_faster() -> None:
     env = drawn()
-    # The light two cells on lets cars in at times 5, 6, 7 and 0; it is red at time 1.
-    assert [int(env._waits[time, cell(1, 2)]) for time in range(PERIOD)] == [0, 4, 3, 2, 1, 0, 0, 0]
+    # The light two cells on lets cars in at times 4, 5 and 0; it is red at time 1.
+    assert [int(env._waits[time, cell(1, 2)]) for time in range(LIGHT_PERIOD)] == [0, 3, 2, 1, 0, 0]
     plan = AStar(env.rules).plan(env)
-    assert len(plan) == 8, "one step to the light, four of waiting, three to the goal"
-    assert sorted(plan) == [STAY] * 4 + [RIGHT] * 4
+    assert len(plan) == 7, "one step to the light, three of waiting, three to the goal"
+    assert sorted(plan) == [STAY] * 3 + [RIGHT] * 4
 
 
 def test_a_light_is_entered_when_green_only() -> None:
     env = drawn()
     assert env.step(RIGHT)[1] == pytest.approx(0.25 - 0.01)
-    for _ in range(4):
+    for _ in range(3):
         assert env.step(RIGHT)[1] == pytest.approx(-0.01)
         assert env.cell == cell(1, 1)
     env.step(RIGHT)
