@@ -9,11 +9,8 @@ from trivium.platform.exhibit import Exhibit, Pictures, Table, picture
 from trivium.trainers.rl.environment.make import reward_threshold
 from trivium.trainers.rl.environment.vector import Episode
 from trivium.trainers.rl.job import RlJob
-from trivium.trainers.rl.play import play_recorded, stills
+from trivium.trainers.rl.play import stills
 from trivium.trainers.rl.player import Player, scores_of
-
-LONGEST_STILLS = 2_000
-"""Steps of an episode beyond which drawing it all for a few stills is not worth the time."""
 
 
 def episode_exhibits(job: RlJob, episodes: Sequence[Episode]) -> list[Exhibit]:
@@ -40,15 +37,12 @@ def episode_exhibits(job: RlJob, episodes: Sequence[Episode]) -> list[Exhibit]:
     return [Table(title, ("", "return"), tuple((n, round(v, 4)) for n, v in rows), note)]
 
 
-def still_exhibits(job: RlJob, player: Player, seed: int, mean_length: float) -> list[Exhibit]:
+def still_exhibits(job: RlJob, player: Player, seed: int) -> list[Exhibit]:
     """Four moments of one greedy episode; nothing when the environment cannot be drawn here."""
-    if mean_length > LONGEST_STILLS:
-        return []
     try:
-        recording = play_recorded(player, job, 1, seed)
+        episode, frames = stills(player, job, seed)
     except TriviumError:
         return []
-    (episode,) = recording.episodes
-    shown = [picture(frame, f"step {step}") for step, frame in stills(recording)]
+    shown = [picture(frame, f"step {step}") for step, frame in frames.items()]
     title = f"One greedy episode: return {episode.episode_return:.4g}, {episode.length} steps"
     return [Pictures(title, tuple(shown))]

@@ -1,7 +1,7 @@
 """A policy at play in pictures: for `trivium play`, and for the stills of a report."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,16 +66,40 @@ def play_recorded(
     played: list[Episode] = []
     try:
         for k in range(episodes):
-            episode = _episode(env, player, job, derive_seed(seed, "episode", k), sample)
-            for item in episode:
-                if isinstance(item, Episode):
-                    played.append(item)
-                else:
-                    frames.append(item)
+            own_seed = derive_seed(seed, "episode", k)
+            episode = _episode(
+                env, player, job, own_seed, sample, lambda _: frames.append(_frame(env, job))
+            )
+            played.append(episode)
         pace = float(env.metadata.get("render_fps") or 30)
     finally:
         env.close()
     return Recording(tuple(frames), pace, tuple(played))
+
+
+def stills(
+    player: Player, job: RlJob, seed: int, count: int = 4
+) -> tuple[Episode, dict[int, Frame]]:
+    """A greedy episode and `count` pictures of it by step, the first and the last among them.
+
+    It is played twice, as drawing every step would take longer.
+
+    Raises:
+        UserError: the environment gives no pictures.
+    """
+    env = make_one(job.env, render=True)
+    shown: dict[int, Frame] = {}
+    try:
+        length = _episode(env, player, job, seed, False, lambda _: None).length
+        wanted = set(np.linspace(0, length, count).round().astype(int).tolist())
+
+        def look(step: int) -> None:
+            if step in wanted:
+                shown[step] = _frame(env, job)
+
+        return _episode(env, player, job, seed, False, look), shown
+    finally:
+        env.close()
 
 
 def save_recording(recording: Recording, file: Path) -> None:
@@ -105,31 +129,26 @@ def save_recording(recording: Recording, file: Path) -> None:
         raise UserError(f"{file}: a recording is an .mp4 or a .gif")
 
 
-def stills(recording: Recording, count: int = 4) -> list[tuple[int, Frame]]:
-    """`count` frames at even distances with their step, the first and the last among them."""
-    places = np.linspace(0, len(recording.frames) - 1, count).round().astype(int)
-    return [(int(i), recording.frames[i]) for i in dict.fromkeys(places.tolist())]
-
-
 def _episode(
-    env: Any, player: Player, job: RlJob, seed: int, sample: bool
-) -> Iterator[Frame | Episode]:
+    env: Any, player: Player, job: RlJob, seed: int, sample: bool, look: Callable[[int], None]
+) -> Episode:
+    """Play one episode; `look(step)` is called before each step and after the last."""
     observations = observations_of(env.observation_space)
     actions = actions_of(env.action_space)
     obs, _ = env.reset(seed=seed)
     player.start(1, seed)
     starting, total = np.ones(1, np.bool_), 0.0
     for length in itertools.count(1):
-        yield _frame(env, job)
+        look(length - 1)
         stored = observations.one(obs)[None]
         action = actions.to_env(player.act(stored, starting, sample))[0]
         starting = np.zeros(1, np.bool_)
         obs, reward, terminated, truncated, info = env.step(action)
         total += float(reward)
         if terminated or truncated or length >= job.evaluation.max_steps:
-            yield _frame(env, job)
-            yield Episode(total, length, success_of(info))
-            return
+            look(length)
+            return Episode(total, length, success_of(info))
+    raise AssertionError("an endless count ended")
 
 
 def _frame(env: Any, job: RlJob) -> Frame:

@@ -131,7 +131,7 @@ class RlTrainer:
         exhibits = (
             *episode_exhibits(self.job, played),
             *self.own_exhibits(player),
-            *still_exhibits(self.job, player, seed, scores.length_mean),
+            *still_exhibits(self.job, player, seed),
         )
         return Evaluation(score_metrics("test", scores), exhibits)
 

@@ -6,7 +6,7 @@ import pytest
 
 from trivium.platform.errors import UserError
 from trivium.platform.job import check_job, write_job
-from trivium.trainers.rl.play import Recording, record, save_recording, stills
+from trivium.trainers.rl.play import Recording, record, save_recording
 
 PPO = {"name": "ppo", "rollout_steps": 16, "minibatch_size": 32}
 
@@ -52,9 +52,12 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
     assert str(error.value) == f"{tmp_path / 'out.avi'}: a recording is an .mp4 or a .gif"
 
 
-def test_stills_are_spread_from_the_first_to_the_last() -> None:
-    frames = tuple(np.full((2, 2, 3), i, np.uint8) for i in range(10))
-    assert [step for step, _ in stills(Recording(frames, 20.0, ()))] == [0, 3, 6, 9]
+def test_stills_are_spread_from_the_first_to_the_last(train, data, counting: str) -> None:
+    job = data({"id": f"{counting}:Counting", "kwargs": {"length": 9}}, PPO)
+    outcome, _ = train(job)
+    pictures = outcome.evaluation.exhibits[-1]
+    assert pictures.title == "One greedy episode: return 45, 9 steps"
+    assert [p.caption for p in pictures.pictures] == ["step 0", "step 3", "step 6", "step 9"]
 
 
 def test_an_environment_without_pictures_is_named(train, data, counting: str) -> None:

@@ -5,18 +5,21 @@ one operation each. Several learners hold the same rollout, draw the same permut
 their share of every minibatch and sum their gradients, so N learners equal one up to rounding.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from trivium.trainers.rl.actor_critic.advantages import discounted_returns, gae
+from trivium.trainers.rl.actor_critic.gradient import pass_of, traced_gradient
 from trivium.trainers.rl.actor_critic.objective import STATISTICS, Minibatch, Weights, gradients
 from trivium.trainers.rl.actor_critic.plan import Plan
 from trivium.trainers.rl.actor_critic.policy import Policy
+from trivium.trainers.rl.adam import FlatAdam, flatten_parameters
 from trivium.trainers.rl.rollout import Rollout
 
 ADAM_EPSILON = 1e-5  # as the usual implementations of PPO have it
@@ -31,17 +34,26 @@ class Share:
     add_up: Callable[[torch.Tensor], None] = lambda _: None
 
 
+class Part(NamedTuple):
+    """A learner's part of a minibatch."""
+
+    share: float
+    """Of the minibatch's transitions."""
+    forward: Callable[[], tuple[Minibatch, torch.Tensor, torch.Tensor]]
+    """Rows, and the policy's parameters and values of them."""
+
+
 class Learner:
     """Changes the weights of `policy` in place."""
 
     def __init__(self, policy: Policy, plan: Plan, seed: int, share: Share | None = None) -> None:
         self._policy, self._plan, self._share = policy, plan, share or Share()
         self._generator = np.random.default_rng(seed)
-        self._parameters = list(policy.parameters())
-        self._flat = torch.nn.Parameter(_flatten(self._parameters))
-        self._flat.grad = torch.zeros_like(self._flat)
-        self._optimizer = torch.optim.Adam([self._flat], lr=1.0, eps=ADAM_EPSILON, fused=True)
-        self._device = self._flat.device
+        flat = flatten_parameters(list(policy.parameters()))
+        self._device = flat.device
+        self._gradient = torch.zeros_like(flat)
+        self._pass = pass_of(policy, self._gradient)
+        self._optimizer = FlatAdam(flat, epsilon=ADAM_EPSILON)
 
     def update(self, rollout: Rollout, env_steps: int) -> dict[str, float]:
         """Learn from `rollout`, made after `env_steps` steps in all; statistics to report."""
@@ -61,22 +73,20 @@ class Learner:
             entropy=plan.policy.entropy_coefficient.at(env_steps),
         )
         lr = plan.policy.lr.at(env_steps)
-        self._optimizer.param_groups[0]["lr"] = lr
-        return statistics | self._epochs(rollout, arrays, weights) | {"lr": lr}
+        return statistics | self._epochs(rollout, arrays, weights, lr) | {"lr": lr}
 
     def get_state(self) -> dict[str, Any]:
         """Plain data: weights, optimizer, random numbers."""
         return {
             "weights": self._policy.state_dict(),
-            "optimizer": self._optimizer.state_dict()["state"],
+            "optimizer": self._optimizer.get_state(),
             "generator": self._generator.bit_generator.state,
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from `get_state`."""
         self._policy.load_state_dict(state["weights"])
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": state["optimizer"], "param_groups": groups})
+        self._optimizer.set_state(state["optimizer"])
         self._generator.bit_generator.state = state["generator"]
 
     # Advantages.
@@ -161,7 +171,9 @@ class Learner:
             return whole
         return Minibatch(*(t.unflatten(0, rollout.valid.shape) for t in whole))
 
-    def _epochs(self, rollout: Rollout, arrays: Minibatch, weights: Weights) -> dict[str, float]:
+    def _epochs(
+        self, rollout: Rollout, arrays: Minibatch, weights: Weights, lr: float
+    ) -> dict[str, float]:
         plan, has_memory = self._plan, self._policy.memory_size is not None
         rows = np.arange(rollout.valid.shape[1]) if has_memory else np.flatnonzero(rollout.valid)
         total = torch.zeros(len(STATISTICS), device=self._device)
@@ -169,10 +181,10 @@ class Learner:
         for _ in range(plan.epochs):
             self._generator.shuffle(rows)
             before, steps = total.clone(), 0
-            for part in np.array_split(rows, plan.num_minibatches):
-                statistics, norm = self._minibatch(rollout, arrays, part, weights)
-                total += statistics
-                norms += norm
+            for part in self._minibatches(rollout, arrays, rows):
+                total += self._step(part, weights)
+                norms += self._clip()
+                self._optimizer.step(self._gradient, lr)
                 steps += 1
             count += steps
             kl = float((total - before)[STATISTICS.index("kl")]) / steps
@@ -184,57 +196,55 @@ class Learner:
             "gradient_steps": float(count),
         }
 
-    def _minibatch(
-        self, rollout: Rollout, arrays: Minibatch, part: NDArray[np.intp], weights: Weights
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """One gradient step on the rows `part`, of which this learner takes its share."""
-        share, gradient = self._share, self._flat.grad
-        assert gradient is not None
-        if share.count == 1:
-            statistics = self._gradient(rollout, arrays, part, weights, gradient)
-        else:
-            own = part[share.index :: share.count]
-            fraction = self._size(rollout, own) / self._size(rollout, part)
-            if fraction > 0:
-                statistics = self._gradient(rollout, arrays, own, weights, gradient)
-            else:
-                statistics = torch.zeros(len(STATISTICS), device=self._device)
-            gradient.mul_(fraction)
-            statistics.mul_(fraction)
-            share.add_up(gradient)
-            share.add_up(statistics)
-        norm = torch.linalg.vector_norm(gradient)
-        if self._plan.policy.max_grad_norm is not None:
-            gradient.mul_((self._plan.policy.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
-        self._optimizer.step()
-        return statistics, norm
+    def _minibatches(
+        self, rollout: Rollout, arrays: Minibatch, rows: NDArray[np.intp]
+    ) -> Iterator[Part]:
+        """This learner's parts of the minibatches of one epoch, in the order of `rows`."""
+        index, count = self._share.index, self._share.count
+        parts = np.array_split(rows, self._plan.num_minibatches)
+        own = [part[index::count] for part in parts]
+        sizes = zip(own, parts, strict=True)
+        shares = [self._size(rollout, o) / self._size(rollout, p) for o, p in sizes]
+        if self._policy.memory_size is not None:
+            for copies, share in zip(own, shares, strict=True):
+                yield Part(share, partial(self._remembered, rollout, arrays, copies))
+            return
+        chosen = torch.from_numpy(np.concatenate(own)).to(self._device)
+        counts = [len(o) for o in own]
+        columns = [t.index_select(0, chosen).split(counts) for t in arrays]
+        for fields, share in zip(zip(*columns, strict=True), shares, strict=True):
+            yield Part(share, partial(self._forward, Minibatch(*fields)))
 
-    def _gradient(
-        self,
-        rollout: Rollout,
-        arrays: Minibatch,
-        rows: NDArray[np.intp],
-        weights: Weights,
-        gradient: torch.Tensor,
-    ) -> torch.Tensor:
-        """Put the gradient of the mean loss of `rows` into `gradient`; statistics of the loss."""
-        if self._policy.memory_size is None:
-            chosen = torch.from_numpy(rows).to(self._device)
-            batch = Minibatch(*(t.index_select(0, chosen) for t in arrays))
-            parameters, values = self._policy(batch.obs)
+    def _forward(self, batch: Minibatch) -> tuple[Minibatch, torch.Tensor, torch.Tensor]:
+        return (batch, *self._pass.forward(batch.obs))
+
+    def _step(self, part: "Part", weights: Weights) -> torch.Tensor:
+        """The gradient of a minibatch's mean loss, over all learners; statistics of the loss."""
+        if part.share > 0:
+            batch, parameters, values = part.forward()
+            with torch.no_grad():
+                by_parameters, by_values, statistics = gradients(
+                    self._policy.distribution, parameters, values, batch, weights
+                )
+            if self._policy.memory_size is None:
+                self._pass.backward(by_parameters, by_values, self._gradient)
+            else:
+                by_outputs = (by_parameters, by_values)
+                traced_gradient(self._policy, (parameters, values), by_outputs, self._gradient)
         else:
-            batch, parameters, values = self._remembered(rollout, arrays, rows)
-        with torch.no_grad():
-            by_parameters, by_values, statistics = gradients(
-                self._policy.distribution, parameters, values, batch, weights
-            )
-        outputs, by_outputs = [parameters], [by_parameters]
-        if self._plan.has_critic:
-            outputs.append(values)
-            by_outputs.append(by_values)
-        found = torch.autograd.grad(outputs, self._parameters, by_outputs, materialize_grads=True)
-        torch.cat([g.reshape(-1) for g in found], out=gradient)
+            statistics = torch.zeros(len(STATISTICS), device=self._device)
+        if self._share.count > 1:
+            for tensor in (self._gradient, statistics):
+                tensor.mul_(part.share)
+                self._share.add_up(tensor)
         return statistics
+
+    def _clip(self) -> torch.Tensor:
+        """Shorten the gradient to max_grad_norm; its length before."""
+        norm: torch.Tensor = torch.linalg.vector_norm(self._gradient)
+        if self._plan.policy.max_grad_norm is not None:
+            self._gradient.mul_((self._plan.policy.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
+        return norm
 
     def _size(self, rollout: Rollout, rows: NDArray[np.intp]) -> int:
         """Transitions that `rows` of a minibatch hold; with memory a row is a whole copy."""
@@ -258,16 +268,6 @@ class Learner:
 
     def _tensor(self, array: NDArray[Any]) -> torch.Tensor:
         return torch.from_numpy(array).to(self._device)
-
-
-def _flatten(parameters: list[torch.nn.Parameter]) -> torch.Tensor:
-    """One tensor of all parameters, of which they become views."""
-    flat = torch.cat([p.detach().reshape(-1) for p in parameters])
-    start = 0
-    for p in parameters:
-        p.data = flat[start : start + p.numel()].view_as(p)
-        start += p.numel()
-    return flat
 
 
 def _explained_variance(values: NDArray[np.float32], returns: NDArray[np.float32]) -> float:

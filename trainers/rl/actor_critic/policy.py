@@ -62,8 +62,8 @@ class Policy(nn.Module):
         features = self.encoder(obs)
         if self.shared:
             out = self.network(features)
-            return self._spread(out[:, : self.size]), out[:, self.size]
-        parameters = self._spread(self.actor(features))
+            return self.with_spread(out[:, : self.size]), out[:, self.size]
+        parameters = self.with_spread(self.actor(features))
         if not self.has_critic:
             return parameters, torch.zeros(obs.shape[0], device=obs.device)
         return parameters, self.critic(features)[:, 0]
@@ -72,8 +72,8 @@ class Policy(nn.Module):
         """Parameters [N, P] alone; not with memory."""
         features = self.encoder(obs)
         if self.shared:
-            return self._spread(self.network(features)[:, : self.size])
-        return self._spread(self.actor(features))
+            return self.with_spread(self.network(features)[:, : self.size])
+        return self.with_spread(self.actor(features))
 
     def values(self, obs: torch.Tensor) -> torch.Tensor:
         """Values [N] alone; not with memory."""
@@ -113,9 +113,10 @@ class Policy(nn.Module):
         keep = (~starting).unsqueeze(1).float()
         state = self.cell(torch.tanh(features), (memory[0] * keep, memory[1] * keep))
         out = self.heads(state[0])
-        return self._spread(out[:, : self.size]), out[:, self.size], state
+        return self.with_spread(out[:, : self.size]), out[:, self.size], state
 
-    def _spread(self, out: torch.Tensor) -> torch.Tensor:
+    def with_spread(self, out: torch.Tensor) -> torch.Tensor:
+        """The network's outputs as parameters [N, P] of the distribution."""
         if self.has_free_std:
             return torch.cat((out, self.log_std.expand_as(out)), 1)
         if self.is_continuous:

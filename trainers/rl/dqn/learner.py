@@ -22,8 +22,8 @@ class Learner:
         self.gradient_steps = 0
         self._settings = settings
         self._device = next(network.parameters()).device
-        self._parameters = list(network.parameters())
-        self._target_parameters = list(self.target.parameters())
+        self._parameters: list[torch.Tensor] = list(network.parameters())
+        self._target_parameters: list[torch.Tensor] = list(self.target.parameters())
         self._optimizer = torch.optim.Adam(self._parameters, settings.lr, fused=True)
 
     def update(self, batch: Drawn) -> tuple[NDArray[np.float64], torch.Tensor, torch.Tensor]:
@@ -38,7 +38,7 @@ class Learner:
         weights = None if batch.weights is None else self._tensor(batch.weights)
         loss = loss_of(values, aims, weights, self._settings.loss)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         if self._settings.max_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._parameters, self._settings.max_grad_norm)
         self._optimizer.step()

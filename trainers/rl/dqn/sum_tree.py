@@ -31,7 +31,7 @@ class SumTree:
         return self._sums[places + self._size]
 
     def update(self, places: NDArray[np.int64], priorities: NDArray[np.float64]) -> None:
-        """Set the priorities of `places` [B]; of a place that is named twice the last one counts."""
+        """Set the priorities of `places` [B]; where one is named twice, the last one counts."""
         nodes = places + self._size
         self._sums[nodes] = priorities
         for _ in range(self._depth):
@@ -48,7 +48,7 @@ class SumTree:
             self._sums[first : 2 * first] = below[0::2] + below[1::2]
 
     def find(self, masses: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The place where the running sum of priorities exceeds each of `masses` [B], in [0, total)."""
+        """The first places whose running sums of priorities exceed `masses` [B] in [0, total)."""
         nodes = np.ones(len(masses), np.int64)
         left_over = masses.astype(np.float64)  # a copy: it is counted down
         for _ in range(self._depth):
