@@ -23,9 +23,13 @@ from trivium.platform.settings import ComponentSettings, Many
 
 
 class CnnSettings(ComponentSettings):
-    """Settings of `cnn`."""
+    """Settings of `cnn`.
 
-    channels: Many[int] = Field((32, 64), min_length=1)
+    The defaults suit pictures of 28 x 28: accuracy for the time it takes on a CPU. As a policy in
+    reinforcement learning it should do without batch normalisation.
+    """
+
+    channels: Many[int] = Field((32, 64, 128), min_length=1)
     """Channels of each block, first to last; each block halves height and width."""
     convolutions: int = Field(1, ge=1, le=8)
     """Convolutions in each block."""
@@ -35,8 +39,8 @@ class CnnSettings(ComponentSettings):
     """How a block halves: by pooling at its end, or by a stride of 2 in its first convolution."""
     summary: Literal["flatten", "mean"] = "flatten"
     """What the hidden layers see: every place of the last block, or each channel's mean."""
-    hidden: Many[int] = (128,)
-    """Width of each hidden layer between the blocks and the output; may be empty."""
+    hidden: Many[int] = ()
+    """Width of each hidden layer between the blocks and the output."""
     activation: Activation = "relu"
     """The function after each convolution and each hidden layer."""
     normalization: Normalization = "batch"
