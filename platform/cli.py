@@ -15,6 +15,7 @@ from trivium.platform.errors import TriviumError
 # verb -> what it does; its module in `trivium.platform.commands` has the same name.
 VERBS: dict[str, str] = {
     "train": "Train a job and score it.",
+    "tune": "Search the settings named in a job's section tune.",
     "check": "Check a job whole, show what it would do, start nothing.",
     "evaluate": "Score a run's saved result again; fail when it falls short.",
     "play": "Record the policy of a run, or play it on the screen.",
@@ -24,6 +25,7 @@ VERBS: dict[str, str] = {
     "why": "Why a run failed, stopped or stayed flat, and what to do.",
     "resume": "Go on with a run that was stopped, killed or failed.",
     "reproduce": "Run a finished run's job again and compare the scores.",
+    "ui": "Show a sweep in optuna-dashboard, also while it runs.",
     "export": "Write a run's model as safetensors and ONNX, verified.",
     "doctor": "Check this machine: packages, data sets, disk, memory.",
     "schema": "Print the JSON Schema of job files, for editors.",

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -27,8 +28,14 @@ class Stop:
 
 @contextmanager
 def listening(on_first: Callable[[], None]) -> Iterator[Stop]:
-    """Within, the first SIGINT or SIGTERM sets the flag; the next one ends the process at once."""
+    """Within, the first SIGINT or SIGTERM sets the flag; the next one ends the process at once.
+
+    Signals reach the main thread only: in another one (a trial of a sweep) nothing is listened to.
+    """
     stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.requested:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trivium.platform.errors import UserError
 from trivium.platform.flatten import flatten
 from trivium.platform.phrasing import age, duration, number, plural, size
+from trivium.platform.registry import load_text
 from trivium.platform.run import RunFolder
 from trivium.platform.store import Store
 from trivium.platform.summary import (
@@ -102,6 +103,7 @@ def describe_run(run: RunFolder) -> RunCard:
             ("Job", tuple(_job(run))),
             ("Training", tuple(_training(run))),
             ("Checkpoints", tuple(_checkpoints(run))),
+            *_sweep_sections(run),
         ),
         scores=score_table(run, records),
         others=tuple(other_scores(run).items()),
@@ -154,6 +156,8 @@ def _row(run: RunFolder) -> RunRow:
 def _parts(run: RunFolder) -> str:
     if not (run.path / "children").is_dir():
         return ""
+    if run.info.get("kind") == "tune":
+        return str(load_text("trivium.tuning.outcome:parts")(run))
     done = Counter(c.status for c in run.children() if (c.path / "run.json").is_file())
     finished, begun = done["finished"], sum(done.values())
     word = "seed" if run.info.get("kind") == "seeds" else "run"
@@ -210,6 +214,14 @@ def _what(run: RunFolder) -> list[tuple[str, str]]:
     return rows
 
 
+def _sweep_sections(run: RunFolder) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Of a sweep: the best trials, importance, what was not explored, the final."""
+    if run.info.get("kind") != "tune":
+        return []
+    found = load_text("trivium.tuning.outcome:sections")(run)
+    return [(title, tuple(rows)) for title, rows in found]
+
+
 def _job(run: RunFolder) -> list[tuple[str, str]]:
     """Facts recorded at the start where there are any, else the job's sections in short."""
     recorded = run.info.get("facts")
@@ -264,8 +276,14 @@ def _checkpoints(run: RunFolder) -> list[tuple[str, str]]:
 
 
 def _commands(run: RunFolder) -> list[str]:
+    if run.info.get("kind") == "tune" and run.result:
+        return [f"trivium train --from {run.id}", f"trivium ui {run.id}", *_resume(run)]
     if run.status == "finished":
         return [f"trivium evaluate {run.id}", f"trivium export {run.id}", f"trivium why {run.id}"]
     if run.status in ("running", "pending"):
         return [f"tail -f {run.log}", f"trivium why {run.id}"]
     return [f"trivium why {run.id}", f"trivium resume {run.id}"]
+
+
+def _resume(run: RunFolder) -> list[str]:
+    return [] if run.status in ("finished", "running") else [f"trivium resume {run.id}"]

@@ -29,7 +29,7 @@ class RunFolder:
     def id(self) -> str:
         """The run's id, `digits-cnn-7`, or `digits-cnn-7/2` for a child of a run."""
         if self.path.parent.name == "children":
-            return f"{self.path.parent.parent.name}/{self.path.name}"
+            return f"{RunFolder(self.path.parent.parent).id}/{self.path.name}"
         return self.path.name
 
     @cached_property

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from trivium.platform.interrupt import Interrupted, listening
 from trivium.platform.job import Job, algorithm_class, write_job
 from trivium.platform.logs import logged
 from trivium.platform.provenance import describe
+from trivium.platform.registry import load_text
 from trivium.platform.run import RunFolder, process_started, utc_now, write_json
 from trivium.platform.run_writer import STOP_FILE, Listener, RunWriter, command_started_at
 from trivium.platform.store import Store
@@ -93,6 +94,9 @@ def resume(run: RunFolder, screen: Screen = Screen()) -> RunFolder:
         from trivium.platform.seeds import resume_seeds
 
         return resume_seeds(run, job, screen)
+    if run.info["kind"] == "tune":
+        resumed: RunFolder = load_text("trivium.tuning.sweep:resume_sweep")(run, screen)
+        return resumed
     algorithm, preflight = check(job)
     return train(run, job, algorithm, screen, preflight)
 
@@ -111,6 +115,7 @@ def train(
     screen: Screen,
     preflight: Preflight,
     listeners: Sequence[Listener] = (),
+    is_stopping: Callable[[], bool] = lambda: False,
 ) -> RunFolder:
     """Train `run` in this process to its end, whichever it is, and write how it ended."""
     stop_file = run.path / STOP_FILE
@@ -122,7 +127,7 @@ def train(
             run,
             [console, *tracked, *listeners],
             job.checkpoint.interval_s,
-            is_stopping=lambda: stop.requested,
+            is_stopping=lambda: stop.requested or is_stopping(),
             # A child of another run starts when its turn comes, not with the command.
             began_at=time.time() if run.info["parent"] else command_started_at(),
         )

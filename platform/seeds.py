@@ -5,7 +5,7 @@ little: neighbouring seeds of the same job often differ more than the methods un
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, stdev
 
 from trivium.platform.exhibit import Table, to_json
@@ -39,12 +39,24 @@ def start_seeds(job: Job, store: Store, screen: Screen) -> RunFolder:
     return resume_seeds(parent, job, screen)
 
 
-def resume_seeds(parent: RunFolder, job: Job, screen: Screen) -> RunFolder:
-    """Train the children that are not finished, then score the whole."""
+def resume_seeds(
+    parent: RunFolder,
+    job: Job,
+    screen: Screen,
+    on_child: Callable[[Sequence[RunFolder]], None] = lambda _children: None,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> RunFolder:
+    """Train the children that are not finished, then score the whole.
+
+    `on_child` is told all finished children after each one.
+    """
     info = dict(parent.info)
     write_json(parent.path / "run.json", info | {"status": "running", "error": None})
     try:
-        children = [_train_child(parent, job, i, screen) for i in range(job.seeds)]
+        children: list[RunFolder] = []
+        for index in range(job.seeds):
+            children.append(_train_child(parent, job, index, screen, is_stopping))
+            on_child(children)
     except BaseException as error:
         status = "stopped" if isinstance(error, Interrupted) else "failed"
         ended = {"status": status, "error": error_text(error), "ended": utc_now()}
@@ -65,7 +77,9 @@ def mean_and_interval(values: Sequence[float]) -> tuple[float, float]:
     return fmean(values), t * stdev(values) / math.sqrt(len(values))
 
 
-def _train_child(parent: RunFolder, job: Job, index: int, screen: Screen) -> RunFolder:
+def _train_child(
+    parent: RunFolder, job: Job, index: int, screen: Screen, is_stopping: Callable[[], bool]
+) -> RunFolder:
     child = RunFolder(parent.path / "children" / str(index))
     child_job = job.model_copy(update={"seed": job.seed + index, "seeds": 1})
     child_job._base = job.base
@@ -75,7 +89,8 @@ def _train_child(parent: RunFolder, job: Job, index: int, screen: Screen) -> Run
     elif child.status == "finished":
         return child
     algorithm = make_algorithm(child_job)
-    return train(child, child_job, algorithm, screen, algorithm.preflight())
+    preflight = algorithm.preflight()
+    return train(child, child_job, algorithm, screen, preflight, is_stopping=is_stopping)
 
 
 def _write_scores(parent: RunFolder, children: Sequence[RunFolder]) -> None:

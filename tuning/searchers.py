@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 class Searcher(Protocol):
     """One entry of SEARCHERS; `points` is asked before the search, `sampler` when it begins."""
 
+    @property
+    def reads_pruned(self) -> bool:
+        """The sampler learns from trials that were stopped early, as such."""
+
     def points(self, space: Space) -> list[dict[str, Value]] | None:
         """All points to try, in order; None lets the sampler choose."""
 
@@ -37,6 +41,8 @@ class GridSettings(ComponentSettings):
 
 class Grid:
     """All points of the grid, in its order."""
+
+    reads_pruned = True
 
     def __init__(self, settings: GridSettings) -> None:
         self.settings = settings
@@ -69,6 +75,8 @@ class RandomSettings(ComponentSettings):
 class Random:
     """Uniform draws."""
 
+    reads_pruned = True
+
     def __init__(self, settings: RandomSettings) -> None:
         self.settings = settings
 
@@ -96,6 +104,11 @@ class Bayesian:
 
     def __init__(self, settings: BayesianSettings) -> None:
         self.settings = settings
+
+    @property
+    def reads_pruned(self) -> bool:
+        """The other two would pass over stopped trials: for them the value so far counts."""
+        return self.settings.sampler == "tpe"
 
     def points(self, space: Space) -> list[dict[str, Value]] | None:
         """None: all are drawn."""

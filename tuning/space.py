@@ -106,6 +106,25 @@ class Dimension:
         low, high = self.probes()
         return bool(low <= value <= high)
 
+    def unexplored(self, tried: Sequence[Value]) -> str:
+        """What none of the tried values comes near, in words; empty when all was tried."""
+        if self.distribution.choice is not None:
+            labels = {label(v) for v in tried}
+            left = [str(v) for v in self.distribution.choice if label(v) not in labels]
+            return f"never {', '.join(left)}" if left else ""
+        low, high = self.probes()
+        if not tried:
+            return f"never {low:g} to {high:g}"
+        is_log = self.distribution.kind.startswith("log")
+        place = math.log if is_log else float
+        tenth = (place(high) - place(low)) / 10
+        ends = []
+        if place(min(tried)) - place(low) > tenth:
+            ends.append(f"below {min(tried):.3g}")
+        if place(high) - place(max(tried)) > tenth:
+            ends.append(f"above {max(tried):.3g}")
+        return f"nothing {' or '.join(ends)}" if ends else ""
+
     def _as_is(self) -> tuple[Value, ...]:
         values: tuple[Value, ...] = getattr(self.distribution, self.distribution.kind)
         if self.distribution.quantized and all(float(v).is_integer() for v in values):
@@ -196,7 +215,9 @@ def check_space(data: Mapping[str, Value], space: Space, points: Sequence[Point]
             place = f"tune.points.{index}.{path}"
             fitting = next((d for d in space.dimensions if d.path == path), None)
             if fitting is None:
-                message = f"is not searched{nearest(path, known)} (searched: {', '.join(sorted(known))})"
+                message = (
+                    f"is not searched{nearest(path, known)} (searched: {', '.join(sorted(known))})"
+                )
                 mistakes.append(Mistake(place, message, key=True))
             elif not fitting.accepts(value):
                 mistakes.append(Mistake(place, f"{value!r} is outside the searched values"))

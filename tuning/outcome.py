@@ -1,0 +1,171 @@
+"""How a sweep stands and how it ended: result.json, and what `runs` and `show` say of it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trivium.platform.errors import UserError
+from trivium.platform.exhibit import to_json
+from trivium.platform.job import Job
+from trivium.platform.phrasing import duration, number
+from trivium.platform.run import RunFolder, write_json
+from trivium.platform.seeds import mean_and_interval
+from trivium.tuning.exhibits import TOP, exhibits, importances
+from trivium.tuning.finals import OWN, Verdict, judge
+from trivium.tuning.objective import Objective
+from trivium.tuning.plan import Plan, read_plan, read_sweep
+from trivium.tuning.progress import in_short
+from trivium.tuning.space import Point, job_with
+from trivium.tuning.trials import TrialRow, objective_of, ranked, trial_rows
+
+
+def write_outcome(run: RunFolder, plan: Plan, wall_time_s: float) -> None:
+    """Write result.json and exhibits.json from what the trials left; nothing when none has a value.
+
+    The time is that of this process: a resumed sweep adds to what it took before.
+    """
+    rows = trial_rows(run)
+    best = ranked(rows, plan.objective)
+    if not best:
+        return
+    verdict = judge(run, plan.objective)
+    before = float(run.result.get("wall_time_s", 0.0))
+    result: dict[str, Any] = {
+        "best_trial": best[0].number,
+        "best_value": best[0].value,
+        "settings": dict(best[0].point),
+        "trials": dict(Counter(r.status for r in rows)),
+        **_scores(run, plan.objective, best[0], verdict),
+        "wall_time_s": round(before + wall_time_s, 3),
+        "best_step": None,
+        "checkpoint": f"children/{best[0].number}/checkpoints/best",
+    }
+    write_json(run.path / "result.json", result)
+    write_json(run.path / "exhibits.json", to_json(exhibits(run, plan, rows, verdict)))
+
+
+def sections(run: RunFolder) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What `trivium show SWEEP` says besides what it says of any run: (title, (label, text))."""
+    objective, content = objective_of(run), read_sweep(run)
+    rows = trial_rows(run)
+    best = ranked(rows, objective)
+    found = [("Sweep", _standing(run, rows, best, objective, content))]
+    if best:
+        top = [
+            (f"trial {r.number}", f"{number(r.value)}   {in_short(r.point)}") for r in best[:TOP]
+        ]
+        found.append((f"Best {len(top)} by {objective.metric}", top))
+    if len(best) >= 4:
+        shares = importances(run)
+        found.append(("Importance", [(k, f"{v:.0%}") for k, v in shares.items()]))
+    if best:
+        found.append(("Not explored", _unexplored(read_plan(run), rows)))
+    verdict = judge(run, objective)
+    if verdict is not None:
+        found.append(("Final", [("", s) for s in verdict.sentences(objective.metric)]))
+    return found
+
+
+def parts(run: RunFolder) -> str:
+    """`12/30 trials, 1 failed, 4 min left`: a sweep's place in `trivium runs`."""
+    total = int(read_sweep(run)["num_trials"])
+    children = [c for c in run.children() if c.path.name.isdigit()]
+    statuses = Counter(c.info.get("status") for c in children)
+    ended = sum(1 for _ in run.metrics())
+    said = f"{ended}/{total} trials"
+    if statuses["failed"]:
+        said += f", {statuses['failed']} failed"
+    if run.status == "running" and 0 < ended < total:
+        said += f", {duration(_left_s(run, ended, total))} left"
+    return said
+
+
+def job_of(run: RunFolder, trial: str | None = None) -> Job:
+    """The full job with the settings of a trial of the sweep; None is the sweep's winner.
+
+    Raises:
+        UserError: the run is no sweep, or has no such trial.
+    """
+    plan = read_plan(run)
+    job = job_with(plan.data, _point_of(run, trial), plan.job.name)
+    made = job.model_copy(update={"name": plan.job.name})
+    made._base = plan.job.base
+    return made
+
+
+def _point_of(run: RunFolder, trial: str | None) -> Point:
+    rows = trial_rows(run)
+    if trial is None:
+        winner = run.result.get("winner")
+        if winner == OWN:
+            return {}
+        best = ranked(rows, objective_of(run))
+        if winner is None and not best:
+            raise UserError(f"{run.id} has no trial with a value yet")
+        trial = str(winner if winner is not None else best[0].number)
+    found = next((r for r in rows if str(r.number) == trial), None)
+    if found is None:
+        numbers = f"0 to {rows[-1].number}" if rows else "none yet"
+        raise UserError(f"{run.id} has no trial {trial} (trials: {numbers})")
+    return found.point
+
+
+def _scores(
+    run: RunFolder, objective: Objective, best: TrialRow, verdict: Verdict | None
+) -> dict[str, Any]:
+    """`metrics` and what stands beside it: of the winner over fresh seeds, else of the best."""
+    if verdict is None:
+        child = RunFolder(run.path / "children" / str(best.number))
+        others = child.result.get("metrics", {})
+        return {"winner": None, "metrics": {objective.metric: best.value} | others}
+    winner = verdict.winner
+    metrics, intervals = {objective.metric: winner.mean}, {objective.metric: winner.half_width}
+    finals = [c for c in run.children() if c.path.name.startswith(f"{winner.of}-seed")]
+    scored: list[Mapping[str, float]] = [c.result.get("metrics", {}) for c in finals]
+    for name in scored[0]:
+        if all(name in s for s in scored):
+            metrics[name], intervals[name] = mean_and_interval([s[name] for s in scored])
+    return {
+        "winner": winner.of,
+        "metrics": metrics,
+        "interval_95": intervals,
+        "num_seeds": len(winner.values),
+        "final": verdict.sentences(objective.metric),
+    }
+
+
+def _standing(
+    run: RunFolder,
+    rows: Sequence[TrialRow],
+    best: Sequence[TrialRow],
+    objective: Objective,
+    content: Mapping[str, Any],
+) -> list[tuple[str, str]]:
+    by_status = Counter(r.status for r in rows)
+    statuses = ", ".join(f"{count} {status}" for status, count in by_status.items())
+    said = [
+        ("trials", parts(run) + (f" ({statuses})" if statuses else "")),
+        (
+            "aim",
+            f"{objective.metric}, {'more' if objective.larger_is_better else 'less'} is better",
+        ),
+        ("searched", ", ".join(content["searched"])),
+    ]
+    if best:
+        said.append(("best so far", f"{number(best[0].value)} in trial {best[0].number}"))
+    return said
+
+
+def _unexplored(plan: Plan, rows: Sequence[TrialRow]) -> list[tuple[str, str]]:
+    """Choices that no trial had, and the ends of ranges farther than a tenth from any trial."""
+    said: list[tuple[str, str]] = []
+    for dimension in plan.space.dimensions:
+        tried = [r.point[dimension.path] for r in rows if dimension.path in r.point]
+        gap = dimension.unexplored(tried)
+        if gap:
+            said.append((dimension.path, gap))
+    return said or [("", "every choice and both ends of every range were tried")]
+
+
+def _left_s(run: RunFolder, ended: int, total: int) -> float:
+    return float(run.metrics()[-1]["time_s"]) / ended * (total - ended)

@@ -1,0 +1,191 @@
+"""What a sweep will do, all of it checked before anything starts."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trivium.platform.algorithm import Preflight
+from trivium.platform.errors import Mistake, UserError
+from trivium.platform.job import Job
+from trivium.platform.run import RunFolder, read_json
+from trivium.platform.runner import check
+from trivium.platform.settings import build
+from trivium.tuning.objective import Objective, choose_objective
+from trivium.tuning.schedulers import Scheduler
+from trivium.tuning.searchers import Searcher
+from trivium.tuning.settings import SCHEDULERS, SEARCHERS, TuneSettings, Value
+from trivium.tuning.space import Point, Space, check_space, job_with
+
+PLAN = "sweep.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep's job and what follows from it; `sweep.json` keeps what cannot be told again."""
+
+    job: Job
+    """As the job file has it: the settings that the sweep starts from."""
+    data: Mapping[str, Value]
+    """The job as it was written, defaults left out: the values of a trial are put into it."""
+    settings: TuneSettings
+    space: Space
+    objective: Objective
+    points: Sequence[Point]
+    """Tried first, in this order."""
+    num_trials: int
+
+    @property
+    def searcher(self) -> Searcher:
+        """The searcher that the job names."""
+        made: Searcher = build(self.settings.search, SEARCHERS, {})
+        return made
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The scheduler that the job names."""
+        made: Scheduler = build(self.settings.scheduler, SCHEDULERS, {})
+        return made
+
+    @property
+    def cpus_per_trial(self) -> float:
+        """CPUs that a trial reserves; those of Ray Train's workers are theirs, not the trial's."""
+        workers = self.job.resources.num_workers
+        return 0.0 if workers > 1 else self.settings.cpus_per_trial
+
+    @property
+    def num_concurrent(self) -> int:
+        """Trials at once."""
+        if self.settings.max_concurrent is not None:
+            return min(self.settings.max_concurrent, self.num_trials)
+        return max(1, min(self.num_trials, int(available_cpus() / self.cpus_of_all_workers)))
+
+    @property
+    def cpus_of_all_workers(self) -> float:
+        """CPUs that a trial keeps busy, its workers included."""
+        resources = self.job.resources
+        if resources.num_workers > 1:
+            return resources.num_workers * (resources.cpus_per_worker or 1.0)
+        return self.settings.cpus_per_trial
+
+    def trial_job(self, point: Point, *, seed: int, seeds: int) -> Job:
+        """The job of a trial; as many threads as CPUs, so that trials do not hinder each other.
+
+        Raises:
+            UserError: the settings do not go together.
+        """
+        job = job_with(self.data, point, self.job.name)
+        changes: dict[str, Value] = {"seed": seed, "seeds": seeds}
+        if job.resources.threads_per_worker is None and job.resources.num_workers == 1:
+            threads = max(1, math.floor(self.settings.cpus_per_trial))
+            changes["resources"] = job.resources.model_copy(update={"threads_per_worker": threads})
+        made = job.model_copy(update=changes)
+        made._base = self.job.base
+        return made
+
+
+def available_cpus() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def make_plan(job: Job, data: Mapping[str, Value]) -> tuple[Plan, Preflight]:
+    """The plan of a job that is about to be tuned, and what is known of the job itself.
+
+    Raises:
+        UserError: every mistake of the section `tune`, or a job that cannot run.
+    """
+    settings = job.tune
+    if settings is None:
+        raise UserError.at(
+            "tune", "is required: name the settings to search, as in space: {algorithm.lr: ...}"
+        )
+    assert isinstance(settings, TuneSettings)
+    if job.seeds > 1:
+        raise UserError.at("seeds", "a sweep has its own: set tune.seeds instead")
+    space = Space(settings.space)
+    mistakes = check_space(data, space, settings.points)
+    algorithm, preflight = check(job)
+    objective = None
+    try:
+        objective = choose_objective(settings, algorithm.metrics)
+    except UserError as error:
+        mistakes += error.mistakes
+    points, num_trials = _points(settings, space, mistakes)
+    if mistakes or objective is None:
+        raise UserError(*mistakes)
+    return Plan(job, data, settings, space, objective, points, num_trials), preflight
+
+
+def plan_content(plan: Plan) -> dict[str, Value]:
+    """Content of sweep.json."""
+    return {
+        "metric": plan.objective.metric,
+        "larger_is_better": plan.objective.larger_is_better,
+        "num_trials": plan.num_trials,
+        "num_seeds": plan.settings.seeds,
+        "searched": [d.path for d in plan.space.dimensions],
+        "job": plain(plan.data),
+    }
+
+
+def read_plan(run: RunFolder) -> Plan:
+    """The plan of a sweep that was begun.
+
+    Raises:
+        UserError: the run is no sweep.
+    """
+    content = read_sweep(run)
+    job = run.job()
+    assert isinstance(job.tune, TuneSettings)
+    space = Space(job.tune.space)
+    objective = Objective(content["metric"], content["larger_is_better"])
+    points, num_trials = _points(job.tune, space, [])
+    return Plan(job, content["job"], job.tune, space, objective, points, num_trials)
+
+
+def read_sweep(run: RunFolder) -> dict[str, Value]:
+    """Content of sweep.json.
+
+    Raises:
+        UserError: the run is no sweep.
+    """
+    if run.info.get("kind") != "tune":
+        raise UserError(f"{run.id} is no sweep; `trivium tune JOB` makes one")
+    content: dict[str, Value] = read_json(run.path / PLAN)
+    return content
+
+
+def plain(value: Value) -> Value:
+    """YAML's mappings and lists as Python's own."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    for kind in (int, float, str):  # YAML keeps how a number was written
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+def _points(
+    settings: TuneSettings, space: Space, mistakes: list[Mistake]
+) -> tuple[list[Point], int]:
+    """What is tried first, and how many trials there are."""
+    first: list[Point] = list(settings.points)
+    try:
+        all_points = build(settings.search, SEARCHERS, {}).points(space)
+    except UserError as error:
+        mistakes += error.mistakes
+        all_points = None
+    if all_points is None:
+        return first, max(settings.num_trials, len(first))
+    first += [p for p in all_points if p not in first]
+    return first, len(first)

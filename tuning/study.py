@@ -1,0 +1,221 @@
+"""The study: every trial in an Optuna storage, which outlives the driver and feeds the dashboard.
+
+Trial N of the study is the child run N of the sweep. Ray Tune's own experiment files are not
+used: a killed sweep is rebuilt from the study and the children's run.json.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ray.tune.search import Searcher as TuneSearcher
+from ray.tune.search.optuna import OptunaSearch
+
+from trivium.platform.errors import UserError
+from trivium.platform.run import RunFolder
+from trivium.tuning.objective import Objective, best_value
+from trivium.tuning.schedulers import REPORTS, VALUE
+from trivium.tuning.settings import Value
+from trivium.tuning.space import Point, Space
+from trivium.tuning.trial import ENDED, REASON, config_of
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+    from optuna.storages import BaseStorage
+    from optuna.study import Study
+
+JOURNAL = "study.log"
+
+
+class Trials(Protocol):
+    """What the search asks of the sweep, and tells it."""
+
+    def new_child(self, number: int, point: Point) -> RunFolder:
+        """The run folder of a new trial.
+
+        Raises:
+            UserError: the job does not take the point.
+        """
+
+    def ended(self, number: int, ended: str, value: float | None, reason: str) -> None:
+        """A trial ended: finished, pruned, stopped (by the user) or failed."""
+
+    def next_final(self) -> RunFolder | None:
+        """A run of the final comparison, None when there are no more."""
+
+
+def open_storage(run: RunFolder, url: str | None) -> "BaseStorage":
+    """The storage of a sweep's study: a journal file in its folder, or one for a team.
+
+    Raises:
+        UserError: the URL cannot be opened.
+    """
+    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if url is None:
+            return JournalStorage(JournalFileBackend(str(run.path / JOURNAL)))
+        try:
+            return RDBStorage(url)
+        except Exception as error:
+            message = f"{url}: cannot be opened: {type(error).__name__}: {error}"
+            raise UserError.at("tune.storage", message) from None
+
+
+def load_study(run: RunFolder, url: str | None = None) -> "Study":
+    """The study of a sweep, to read.
+
+    Raises:
+        UserError: it has none yet.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if url is None and not (run.path / JOURNAL).is_file():
+        raise UserError(f"{run.id} has no study yet")
+    return optuna.load_study(study_name=run.id, storage=open_storage(run, url))
+
+
+def no_space(_trial: object) -> dict[str, Value]:
+    """OptunaSearch wants a space before it makes its study; ours is drawn in `suggest`."""
+    return {}
+
+
+class SweepSearch(OptunaSearch):  # type: ignore[misc]
+    """Ray Tune's Optuna searcher, with conditional spaces, trials to continue, and a final."""
+
+    def __init__(
+        self,
+        space: Space,
+        objective: Objective,
+        sampler: "BaseSampler",
+        storage: "BaseStorage",
+        study_name: str,
+        sweep: Trials,
+        is_stopping: Callable[[], bool],
+        num_trials: int,
+        keeps_pruned: bool,
+    ) -> None:
+        super().__init__(
+            space=no_space,
+            metric=VALUE,
+            mode=objective.mode,
+            sampler=sampler,
+            storage=storage,
+            study_name=study_name,
+        )
+        self._our_space, self._objective, self._sweep = space, objective, sweep
+        self._is_stopping, self._num_trials = is_stopping, num_trials
+        self._keeps_pruned = keeps_pruned
+        self._running: dict[str, int | None] = {}
+        self._continued: list[tuple[int, RunFolder]] = []
+        self._num_begun = 0
+
+    @property
+    def study(self) -> "Study":
+        """Optuna's study."""
+        return self._ot_study
+
+    def enqueue(self, points: list[dict[str, Value]]) -> None:
+        """Try these first."""
+        for point in points:
+            self.study.enqueue_trial(self._our_space.encoded(point))
+
+    def recover(self, children: Mapping[int, RunFolder]) -> None:
+        """Take up a study whose driver died: tell what ended unheard, continue what did not."""
+        from optuna.trial import TrialState
+
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            child = children.get(trial.number)
+            recorded = child.info["status"] if child else "failed"
+            value = best_value(child, self._objective)[0] if child else None
+            if child is not None and recorded not in ("finished", "failed"):
+                self._continued.append((trial.number, child))
+            elif recorded == "finished" and value is not None:
+                self.study.tell(trial.number, value)
+            else:
+                self.study.tell(trial.number, state=TrialState.FAIL)
+        self._num_begun = len(children)
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next trial; None while the final waits for trials that run."""
+        if self._is_stopping():
+            return str(TuneSearcher.FINISHED)
+        if self._continued:
+            number, child = self._continued.pop(0)
+            self._ot_trials[trial_id] = self._trial_of(number)
+            return self._begin(trial_id, number, child)
+        while self._num_begun < self._num_trials:
+            trial = self.study.ask()
+            self._num_begun += 1
+            point = self._our_space.draw(trial)
+            try:
+                child = self._sweep.new_child(trial.number, point)
+            except UserError as error:  # two settings that do not go together
+                self._fail(trial, str(error))
+                continue
+            self._ot_trials[trial_id] = trial
+            return self._begin(trial_id, trial.number, child)
+        if any(number is not None for number in self._running.values()):
+            return None
+        final = self._sweep.next_final()
+        if final is None:
+            return str(TuneSearcher.FINISHED)
+        return self._begin(trial_id, None, final)
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Keep the value, for the curves of the dashboard."""
+        if self._running.get(trial_id) is not None and VALUE in result:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a report that was made before a resume
+                self._ot_trials[trial_id].report(result[VALUE], result[REPORTS])
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Tell the study, then the sweep."""
+        number = self._running.pop(trial_id, None)
+        if number is None:
+            return
+        result = result or {}
+        ended = "failed" if error else result.get(ENDED, "pruned")
+        reason = result.get(REASON, "the worker process died (killed, or out of memory)")
+        value = result.get(VALUE)
+        if ended == "stopped" and not self._is_stopping():
+            ended = "pruned"  # its stop file was seen before Tune let go of it
+        self._tell(self._ot_trials.pop(trial_id), ended, value)
+        self._sweep.ended(number, ended, value, reason)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing for Tune to save: the study is the memory."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """See `recover`."""
+
+    def _begin(self, trial_id: str, number: int | None, child: RunFolder) -> dict[str, Any]:
+        self._running[trial_id] = number
+        return config_of(child, self._objective, is_final=number is None)
+
+    def _trial_of(self, number: int) -> Any:
+        from optuna.trial import Trial
+
+        frozen = self.study.get_trials(deepcopy=False)[number]
+        return Trial(self.study, frozen._trial_id)
+
+    def _fail(self, trial: Any, reason: str) -> None:
+        self._tell(trial, "failed", None)
+        self._sweep.ended(trial.number, "failed", None, reason)
+
+    def _tell(self, trial: Any, ended: str, value: float | None) -> None:
+        from optuna.trial import TrialState
+
+        if ended == "stopped":
+            return  # the study has it as running: a resume goes on with it
+        if ended == "failed" or value is None:
+            self.study.tell(trial, state=TrialState.FAIL)
+        elif ended == "pruned" and self._keeps_pruned:
+            self.study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self.study.tell(trial, value)

@@ -1,0 +1,291 @@
+"""A sweep: one run of kind `tune` whose children are its trials, run by Ray Tune.
+
+    sweep.json     what is searched and made best, and the job as it was written
+    study.log      Optuna's journal of all trials (unless `tune.storage` names another place)
+    children/N     trial N, a run like any other; children/N-seedI its repetitions in the final
+    metrics.jsonl  a line for each trial that ended
+
+Folders must be reachable from every worker: on a cluster the store lies on a shared disk.
+"""
+
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trivium.platform.algorithm import Preflight
+from trivium.platform.errors import RunFailed, UserError
+from trivium.platform.interrupt import Interrupted, listening
+from trivium.platform.job import Job
+from trivium.platform.logs import logged
+from trivium.platform.run import RunFolder, process_started, utc_now, write_json
+from trivium.platform.run_writer import STOP_FILE
+from trivium.platform.runner import Screen, begin, error_text, write_report
+from trivium.platform.store import Store
+from trivium.trainers.local_ray import ray_session
+from trivium.tuning.plan import PLAN, Plan, make_plan, plan_content, read_plan
+from trivium.tuning.progress import SweepProgress
+
+if TYPE_CHECKING:
+    from trivium.tuning.study import SweepSearch
+
+TUNE_ENVIRONMENT: Mapping[str, str] = {
+    "RAY_preload_python_modules": "torch,ray.tune,trivium.tuning.trial",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # result.json, progress.csv, events of each trial
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the first Ctrl-C lets trials save
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial has no value
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # the study is the memory, not Tune's own files
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_THRESHOLD_S": "30",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_raylet_start_wait_time_s": "300",  # stock 30 are too few on a machine that is busy
+}
+"""What Ray Tune reads from the environment, for the time of a sweep; a user's own value wins."""
+SAVING_S = 20.0
+"""How long trials that were told to stop may take to save before their worker goes."""
+
+
+def start_sweep(job: Job, data: Mapping[str, Any], store: Store, screen: Screen) -> RunFolder:
+    """Tune `job`; `data` is the job as it was written.
+
+    Raises:
+        UserError: the job or its section `tune` is not right; no run was made.
+        RunFailed: too many trials failed.
+        Interrupted: the user asked to stop; `resume_sweep` goes on.
+    """
+    plan, preflight = make_plan(job, data)
+    run = store.create(job.name)
+    begin(run, job, "tune")
+    write_json(run.path / PLAN, plan_content(plan))
+    return _run(run, plan, screen, preflight)
+
+
+def resume_sweep(run: RunFolder, screen: Screen) -> RunFolder:
+    """Go on with a sweep that was stopped, killed or failed."""
+    _wait_for_dead(run)
+    return _run(run, read_plan(run), screen, None)
+
+
+def _run(run: RunFolder, plan: Plan, screen: Screen, preflight: Preflight | None) -> RunFolder:
+    """Search, compare the best, write how it ended."""
+    from trivium.tuning.outcome import write_outcome
+
+    sweep = Sweep(run, plan, SweepProgress(run, plan, screen.console()))
+    with logged(run.log), listening(sweep.ask_to_stop) as stop:
+        sweep.progress.head(preflight)
+        _amend(run, status="running", error=None, ended=None)
+        began = time.monotonic()
+        try:
+            search(sweep, verbose=screen.verbose)
+            write_outcome(run, plan, time.monotonic() - began)
+            if stop:
+                raise Interrupted(f"stopped after {sweep.progress.standing()}; all is saved")
+            if sweep.has_failed:
+                raise RunFailed(f"gave up: {sweep.num_failed} trials failed; {sweep.last_reason}")
+        except BaseException as error:
+            status = "stopped" if isinstance(error, Interrupted) else "failed"
+            _amend(run, status=status, error=error_text(error), ended=utc_now())
+            write_report(run)
+            raise
+        finally:
+            sweep.progress.close()
+        _amend(run, status="finished", ended=utc_now())
+        write_report(run)
+    return RunFolder(run.path)
+
+
+class Sweep:
+    """The driver's side of a running sweep: makes children, hears how they end."""
+
+    def __init__(self, run: RunFolder, plan: Plan, progress: SweepProgress) -> None:
+        self.run, self.plan, self.progress = run, plan, progress
+        self.num_failed = 0
+        self.last_reason = ""
+        self.is_stopping = False
+        self._pruned: list[RunFolder] = []
+        self._finals: list[RunFolder] | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """More trials failed than are allowed."""
+        return self.num_failed > self.plan.settings.max_failures
+
+    def trials(self) -> dict[int, RunFolder]:
+        """The trials that were begun, by number."""
+        found = (c for c in self.run.children() if c.path.name.isdigit())
+        return {int(c.path.name): c for c in found if (c.path / "run.json").is_file()}
+
+    def new_child(self, number: int, point: Mapping[str, Any]) -> RunFolder:
+        """The run folder of trial `number`."""
+        settings = self.plan.settings
+        job = self.plan.trial_job(point, seed=self.plan.job.seed, seeds=settings.seeds)
+        return self._make(str(number), job, {"trial": number, "settings": dict(point)})
+
+    def next_final(self) -> RunFolder | None:
+        """A run of the final comparison that is not finished yet."""
+        from trivium.tuning.finals import final_runs
+
+        if self._finals is None:
+            wanted = [] if self.has_failed else final_runs(self.run, self.plan)
+            if wanted:
+                self.progress.say_final(len(wanted))
+            self._finals = [
+                self._make(w.name, w.job, {"final_of": w.of, "settings": dict(w.point)})
+                for w in wanted
+            ]
+        left = [c for c in self._finals if RunFolder(c.path).status != "finished"]
+        self._finals = left[1:]
+        return left[0] if left else None
+
+    def ended(self, number: int, ended: str, value: float | None, reason: str) -> None:
+        """Count a trial that ended, and tell it to save when the scheduler stopped it."""
+        child = RunFolder(self.run.path / "children" / str(number))
+        if ended == "pruned":
+            (child.path / STOP_FILE).touch()
+            self._pruned.append(child)
+        if ended == "failed":
+            self.num_failed += 1
+            self.last_reason = reason
+            if child.path.is_dir() and RunFolder(child.path).info["status"] != "failed":
+                _amend(child, status="failed", error=reason, ended=utc_now())
+        if ended != "stopped":
+            self.progress.trial_ended(number, ended, value, reason)
+        if self.has_failed and not self.is_stopping:
+            self.stop_running()
+
+    def ask_to_stop(self) -> None:
+        """Ctrl-C: no new trials, those that run save and end."""
+        print("\nstopping: trials that run save first (Ctrl-C again stops at once)")
+        self.stop_running()
+
+    def stop_running(self) -> None:
+        """Tell every trial that runs to save and end; none begins any more."""
+        self.is_stopping = True
+        for child in self.run.children():
+            if child.info["status"] in ("pending", "running"):
+                (child.path / STOP_FILE).touch()
+
+    def settle(self) -> None:
+        """Wait until the trials that the scheduler stopped have saved; say so in their run.json."""
+        until = time.monotonic() + SAVING_S
+        for child in self._pruned:
+            while time.monotonic() < until and _is_running(child):
+                time.sleep(0.05)
+            if not _is_running(child) and RunFolder(child.path).info["status"] == "stopped":
+                name = self.plan.settings.scheduler.name
+                _amend(child, error=f"stopped early by {name}: others did better by then")
+
+    def _make(self, name: str, job: Job, tune: Mapping[str, Any]) -> RunFolder:
+        child = RunFolder(self.run.path / "children" / name)
+        (child.path / STOP_FILE).unlink(missing_ok=True)
+        if not (child.path / "run.json").is_file():
+            child.path.mkdir(parents=True, exist_ok=True)
+            begin(child, job, "seeds" if job.seeds > 1 else "train", parent=self.run.id)
+            write_json(child.path / "run.json", child.info | {"tune": dict(tune)})
+        return child
+
+
+def search(sweep: Sweep, verbose: bool = False) -> None:
+    """Run what is left of the sweep on Ray Tune, in reused actors."""
+    plan = sweep.plan
+    num_cpus = max(1.0, plan.num_concurrent * plan.cpus_of_all_workers)
+    with (
+        _environment(TUNE_ENVIRONMENT),
+        tempfile.TemporaryDirectory(prefix="trivium-tune-") as folder,
+        ray_session(num_cpus=num_cpus, working_dir=plan.job.base, verbose=verbose),
+    ):
+        searcher = _searcher(sweep)
+        try:
+            _tune(sweep, searcher, Path(folder), verbose)
+        finally:
+            sweep.settle()
+
+
+def _searcher(sweep: Sweep) -> "SweepSearch":
+    from trivium.tuning.study import SweepSearch, open_storage
+
+    plan, trials = sweep.plan, sweep.trials()
+    searcher = SweepSearch(
+        plan.space,
+        plan.objective,
+        # A sampler that begins anew must not repeat its first draws.
+        plan.searcher.sampler(plan.job.seed + len(trials)),
+        open_storage(sweep.run, plan.settings.storage),
+        sweep.run.id,
+        sweep,
+        is_stopping=lambda: sweep.is_stopping,
+        num_trials=plan.num_trials,
+        keeps_pruned=plan.searcher.reads_pruned,
+    )
+    if searcher.study.get_trials(deepcopy=False):
+        for child in trials.values():
+            (child.path / STOP_FILE).unlink(missing_ok=True)
+        searcher.recover(trials)
+    else:
+        searcher.enqueue([dict(p) for p in plan.points])
+    return searcher
+
+
+def _tune(sweep: Sweep, searcher: "SweepSearch", folder: Path, verbose: bool) -> None:
+    from ray import tune
+
+    from trivium.tuning.trial import TrialWorker
+
+    plan = sweep.plan
+    resources = {"CPU": plan.cpus_per_trial, "GPU": plan.settings.gpus_per_trial}
+    tuner = tune.Tuner(
+        tune.with_resources(TrialWorker, {k: v for k, v in resources.items() if v or k == "CPU"}),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=plan.scheduler.make("max" if plan.objective.larger_is_better else "min"),
+            num_samples=-1,
+            max_concurrent_trials=plan.num_concurrent,
+            reuse_actors=True,
+            trial_dirname_creator=_short_name,
+        ),
+        run_config=tune.RunConfig(
+            name="sweep",
+            storage_path=str(folder),
+            verbose=3 if verbose else 0,
+            failure_config=tune.FailureConfig(max_failures=0),
+        ),
+    )
+    tuner.fit()
+
+
+def _short_name(trial: Any) -> str:
+    return str(trial.trial_id)
+
+
+def _wait_for_dead(run: RunFolder) -> None:
+    """Workers of a killed driver die with it, a moment later; two must not write one child."""
+    until = time.monotonic() + SAVING_S
+    for child in run.children():
+        while _is_running(child):
+            if time.monotonic() > until:
+                pid = child.info.get("pid")
+                raise UserError(f"{child.id} is still running (process {pid}); stop it first")
+            time.sleep(0.2)
+
+
+def _is_running(child: RunFolder) -> bool:
+    return RunFolder(child.path).status == "running"
+
+
+def _amend(run: RunFolder, **changes: Any) -> None:
+    process = {"pid": os.getpid(), "pid_started": process_started(os.getpid())}
+    write_json(run.path / "run.json", RunFolder(run.path).info | process | changes)
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    added = [name for name in variables if name not in os.environ]
+    os.environ.update({name: variables[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)

@@ -1,0 +1,175 @@
+"""A trial in its worker: trains a child run in a thread, and hands each report to Ray Tune.
+
+The worker is an actor that Tune uses again for the next trial (`reuse_actors`), so that only the
+first trial waits for imports. The training goes on while the driver decides; a trial that the
+scheduler stops is told by the file `stop` in its folder, saves its best, and ends.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from trivium.platform.errors import TriviumError
+from trivium.platform.interrupt import Interrupted
+from trivium.platform.run import Record, RunFolder
+from trivium.platform.run_writer import STOP_FILE
+from trivium.platform.runner import Screen, check, error_text, train
+from trivium.platform.seeds import resume_seeds
+from trivium.tuning.objective import Objective, best_value
+from trivium.tuning.schedulers import REPORTS, VALUE
+
+ENDED = "ended"
+"""In a result: how the trial ended by itself, `finished`, `stopped` or `failed`."""
+REASON = "reason"
+
+Report = Callable[[float, int], None]
+"""Told the best value so far and the number of reports."""
+
+
+class TrialWorker(tune.Trainable):  # type: ignore[misc]
+    """Ray Tune's view of a trial; `config` has the child's folder and what is made best."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Start the first trial of this actor."""
+        self._training: TrialThread | None = None
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """End the trial before, which may still be saving, and start the next."""
+        self.cleanup()
+        objective = Objective(new_config["metric"], new_config["larger_is_better"])
+        child = RunFolder(Path(new_config["folder"]))
+        self._training = TrialThread(child, objective, tells_reports=not new_config["is_final"])
+        self._training.start()
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """The next report."""
+        assert self._training is not None
+        return self._training.results.get()
+
+    def cleanup(self) -> None:
+        """Let the trial save and end."""
+        if self._training is not None:
+            self._training.stop()
+            self._training.join()
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing for Tune to keep: the child's folder has its own checkpoints."""
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """The child goes on from its own checkpoint."""
+
+
+class TrialThread(threading.Thread):
+    """Trains one child run; `results` has what Tune is told, at most one ahead of it."""
+
+    def __init__(self, run: RunFolder, objective: Objective, tells_reports: bool = True) -> None:
+        super().__init__(name=run.id, daemon=True)
+        self._tells_reports = tells_reports
+        self.results: queue.Queue[dict[str, Any]] = queue.Queue(maxsize=1)
+        self._child, self._objective = run, objective
+        self._stopping = threading.Event()
+        self._last: dict[str, Any] = {}
+
+    def stop(self) -> None:
+        """Finish the step, save, end; nobody reads the results any more."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Train to the end, whichever it is, and say which."""
+        try:
+            train_child(self._child, self._objective, self._report, self._is_stopping)
+            ended, reason = "finished", ""
+            if not self._last:
+                ended, reason = "failed", f"never reported {self._objective.metric}"
+        except Interrupted as error:
+            ended, reason = "stopped", str(error)
+        except BaseException as error:
+            ended, reason = "failed", error_text(error)
+            if not isinstance(error, TriviumError):
+                reason = f"{reason} (see {self._child.log})"
+        self._put(self._last | {"done": True, ENDED: ended, REASON: reason})
+
+    def _report(self, value: float, count: int) -> None:
+        self._last = {VALUE: value, REPORTS: count}
+        if self._tells_reports:  # else no scheduler may stop it
+            self._put(self._last)
+
+    def _put(self, result: dict[str, Any]) -> None:
+        while not self._is_stopping() or "done" in result:
+            try:
+                self.results.put(result, timeout=0.2)
+                return
+            except queue.Full:
+                if self._stopping.is_set():
+                    return
+
+    def _is_stopping(self) -> bool:
+        return self._stopping.is_set() or (self._child.path / STOP_FILE).exists()
+
+
+def train_child(
+    child: RunFolder, objective: Objective, report: Report, is_stopping: Callable[[], bool]
+) -> None:
+    """Train the child run from where it stands, over all of its seeds.
+
+    With one seed each value of the metric is a report; with more, each finished seed is one.
+    """
+    job = child.job()
+    if job.seeds > 1:
+
+        def tell(children: Sequence[RunFolder]) -> None:
+            values = [best_value(c, objective)[0] for c in children]
+            found = [v for v in values if v is not None]
+            if found:
+                report(sum(found) / len(found), len(children))
+
+        resume_seeds(child, job, Screen(), tell, is_stopping)
+        return
+    algorithm, preflight = check(job)
+    forwarder = _Forwarder(child, objective, report)
+    train(child, job, algorithm, Screen(), preflight, [forwarder], is_stopping)
+
+
+class _Forwarder:
+    """Follows the child run and passes on the best value so far at each report of the metric."""
+
+    def __init__(self, child: RunFolder, objective: Objective, report: Report) -> None:
+        self._objective, self._report = objective, report
+        checkpoint = child.checkpoint("last")
+        # Lines after the last checkpoint are taken back when the run goes on from it.
+        before = child.metrics()[: checkpoint.num_reports] if checkpoint else []
+        self._best, self._count = objective.best_of(before)
+
+    def report(self, record: Record) -> None:
+        """Pass on a record that has the metric."""
+        if self._objective.metric not in record:
+            return
+        self._count += 1
+        self._best = self._objective.better(self._best, record[self._objective.metric])
+        if self._best is not None:
+            self._report(self._best, self._count)
+
+    def progress(self, done: float, total: int, unit: str) -> None:
+        """Not passed on."""
+
+    def say(self, text: str) -> None:
+        """Not passed on: it is in the child's log."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def config_of(child: RunFolder, objective: Objective, is_final: bool) -> dict[str, Any]:
+    """What a TrialWorker is told of its trial; a run of the final tells only its end."""
+    return {
+        "folder": str(child.path.resolve()),
+        "metric": objective.metric,
+        "larger_is_better": objective.larger_is_better,
+        "is_final": is_final,
+    }

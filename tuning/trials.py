@@ -1,0 +1,64 @@
+"""The trials of a sweep as rows: how each ended, its value, its settings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trivium.platform.run import RunFolder
+from trivium.platform.summary import duration_s
+from trivium.tuning.objective import Objective, best_value
+from trivium.tuning.plan import read_sweep
+from trivium.tuning.space import Point
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One trial."""
+
+    number: int
+    status: str
+    """finished, stopped early, failed, running or pending."""
+    value: float | None
+    """Its best value of the metric; the mean of the bests over seeds."""
+    num_reports: int
+    point: Point
+    took_s: float | None
+    error: str = ""
+
+
+def objective_of(run: RunFolder) -> Objective:
+    """What the sweep makes best.
+
+    Raises:
+        UserError: the run is no sweep.
+    """
+    content = read_sweep(run)
+    return Objective(content["metric"], content["larger_is_better"])
+
+
+def trial_rows(run: RunFolder) -> list[TrialRow]:
+    """All trials that were begun, by number."""
+    objective = objective_of(run)
+    children = [c for c in run.children() if c.path.name.isdigit()]
+    return [_row(c, objective) for c in children if (c.path / "run.json").is_file()]
+
+
+def ranked(rows: Sequence[TrialRow], objective: Objective) -> list[TrialRow]:
+    """Those that have a value and did not fail, the best first; of equals the earlier one."""
+    valued = [(r, r.value) for r in rows if r.value is not None and r.status != "failed"]
+    ordered = sorted(valued, key=lambda pair: (objective.sort_key(pair[1]), pair[0].number))
+    return [row for row, _ in ordered]
+
+
+def _row(child: RunFolder, objective: Objective) -> TrialRow:
+    value, count = best_value(child, objective)
+    error = str(child.info.get("error") or "")
+    is_early = child.status == "stopped" and error.startswith("stopped early")
+    return TrialRow(
+        number=int(child.path.name),
+        status="stopped early" if is_early else child.status,
+        value=value,
+        num_reports=count,
+        point=child.info.get("tune", {}).get("settings", {}),
+        took_s=duration_s(child),
+        error=error,
+    )
