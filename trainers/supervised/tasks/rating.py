@@ -1,4 +1,4 @@
-"""Rating: what a user thinks of an item, as a real value within known bounds."""
+"""Rating: what a user thinks of an item, as a real value on a scale with two ends."""
 
 from typing import Self
 
@@ -6,51 +6,37 @@ import torch
 from pydantic import model_validator
 
 from trivium.platform.settings import Many
-from trivium.trainers.supervised.tasks.regression import (
-    Regression,
-    RegressionSettings,
-    squeeze_outputs,
-)
+from trivium.trainers.supervised.tasks.regression import Regression, RegressionSettings
 
 
 class RatingSettings(RegressionSettings):
     """Settings of `rating`."""
 
-    clamp: bool = True
-    """Bring predictions into the range of ratings before they are scored; the loss is not
-    clamped, as a clamped one has no gradient outside the range."""
     range: Many[float] | None = None
-    """Lowest and highest rating, such as [1, 5]; left out, the range seen in training."""
+    """Lowest and highest rating, such as [1, 5]: predictions beyond are brought to the nearest end
+    before they are scored; None leaves them as they are."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.range is None:
-            return self
-        if len(self.range) != 2 or self.range[0] >= self.range[1]:
+        if self.range is not None and (len(self.range) != 2 or self.range[0] >= self.range[1]):
             raise ValueError(
                 f"range: give the lowest and the highest rating, such as [1, 5], "
                 f"got {list(self.range)}"
             )
-        if not self.clamp:
-            raise ValueError("range has no effect with clamp: false: leave one of them out")
         return self
 
 
 class Rating(Regression):
     """Regression whose predictions stay within the range of ratings.
 
-    `target_range` is the lowest and highest rating in training; None leaves predictions as they
-    are unless the settings give a range.
+    The loss sees them as they are: clamped ones would have no gradient beyond the range.
     """
 
-    def __init__(
-        self, settings: RatingSettings, target_range: tuple[float, float] | None = None
-    ) -> None:
+    def __init__(self, settings: RatingSettings) -> None:
         super().__init__(settings)
-        bounds = settings.range or target_range
-        self.bounds = bounds if settings.clamp else None
+        self.range = settings.range
 
     def predict(self, outputs: torch.Tensor) -> torch.Tensor:
-        """The estimated rating of each row, clamped to the range."""
-        outputs = squeeze_outputs(outputs)
-        return outputs if self.bounds is None else outputs.clamp(self.bounds[0], self.bounds[1])
+        """The estimated rating of each row, within the range."""
+        ratings = super().predict(outputs)
+        return ratings if self.range is None else ratings.clamp(self.range[0], self.range[1])

@@ -10,7 +10,6 @@ from sklearn import metrics as sk
 from trivium.platform.errors import UserError
 from trivium.platform.exhibit import Note, Table
 from trivium.platform.settings import build, read_component
-from trivium.trainers.supervised.tasks.rating import Rating
 from trivium.trainers.supervised.tasks.regression import Regression
 
 REGISTRY = "trivium.trainers.registry:TASKS"
@@ -18,8 +17,8 @@ OUTPUTS = torch.tensor([[1.0], [2.0], [6.0]])
 TARGET = torch.tensor([1.5, 2.0, 3.0])  # errors -0.5, 0, 3
 
 
-def task(name: str = "regression", facts: dict[str, Any] | None = None, **settings: Any) -> Any:
-    return build(read_component({"name": name, **settings}, REGISTRY), REGISTRY, facts or {})
+def task(name: str = "regression", **settings: Any) -> Any:
+    return build(read_component({"name": name, **settings}, REGISTRY), REGISTRY, {})
 
 
 @pytest.mark.parametrize(
@@ -97,29 +96,25 @@ def test_r2_is_left_out_where_it_is_not_defined() -> None:
     assert found.exhibits[0] == Note("R2", "left out, as all rows have the same target")
 
 
-def test_ratings_are_scored_within_the_range_of_training() -> None:
-    made = task("rating", {"target_range": (1.0, 5.0)})
+def test_ratings_are_scored_within_their_range_and_trained_without_it() -> None:
+    made = task("rating", range=[1, 5])
     outputs, target = torch.tensor([0.0, 7.0, 3.0]), torch.tensor([1.0, 5.0, 3.0])
     assert made.predict(outputs).tolist() == [1.0, 5.0, 3.0]
     assert made.evaluate(outputs, target, torch.arange(3), str).metrics["rmse"] == 0.0
     assert float(made.loss(outputs, target)) == pytest.approx(5 / 3)
+    tally = made.new_tally()
+    made.count(tally, outputs, target, made.loss(outputs, target))
+    assert made.running_metrics(tally)["rmse"] == 0.0
 
 
-def test_a_rating_range_may_be_given_or_left_open() -> None:
-    outputs = torch.tensor([0.0, 7.0])
-    given = task("rating", {"target_range": (1.0, 5.0)}, range=[2, 4])
-    assert given.predict(outputs).tolist() == [2.0, 4.0]
-    for free in (task("rating"), task("rating", {"target_range": (1.0, 5.0)}, clamp=False)):
-        assert isinstance(free, Rating)
-        assert free.predict(outputs).tolist() == [0.0, 7.0]
+def test_without_a_range_ratings_are_left_as_they_are() -> None:
+    assert task("rating").predict(torch.tensor([0.0, 7.0])).tolist() == [0.0, 7.0]
 
 
 def test_wrong_rating_ranges_are_told() -> None:
-    with pytest.raises(UserError) as caught:
-        task("rating", range=[5.0, 1.0])
-    assert str(caught.value) == (
-        "range: give the lowest and the highest rating, such as [1, 5], got [5.0, 1.0]"
-    )
-    with pytest.raises(UserError) as caught:
-        task("rating", range=[1.0, 5.0], clamp=False)
-    assert str(caught.value) == "range has no effect with clamp: false: leave one of them out"
+    for wrong in ([5.0, 1.0], [1.0], [1.0, 2.0, 3.0]):
+        with pytest.raises(UserError) as caught:
+            task("rating", range=wrong)
+        assert str(caught.value) == (
+            f"range: give the lowest and the highest rating, such as [1, 5], got {wrong}"
+        )
