@@ -63,10 +63,10 @@ def _parts(space: Any) -> tuple[tuple[int, int], ...] | None:
     if isinstance(space, spaces.Discrete):
         return ((int(space.n), int(space.start)),)
     if isinstance(space, spaces.MultiDiscrete):
-        starts = np.broadcast_to(space.start, space.nvec.shape).ravel()
-        return tuple((int(n), int(s)) for n, s in zip(space.nvec.ravel(), starts, strict=True))
+        sizes, starts = space.nvec.ravel(), np.broadcast_to(space.start, space.nvec.shape).ravel()
+        return tuple((int(n), int(s)) for n, s in zip(sizes, starts, strict=True))
     if isinstance(space, spaces.MultiBinary):
-        return ((2, 0),) * math.prod(space.shape)
+        return tuple((2, 0) for _ in range(math.prod(space.shape)))
     if isinstance(space, spaces.Tuple | spaces.Dict):
         own = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces
         kinds: list[Any] = list(own)

@@ -57,11 +57,11 @@ def test_q_learning_finds_the_shortest_way_along_the_cliff(tmp_path):
     "exploration",
     [
         {"name": "softmax", "temperature": {"start": 5.0, "end": 0.5, "env_steps": 10_000}},
-        {"name": "ucb", "bonus": 1.0},
+        {"name": "ucb", "bonus": 2.0},
     ],
 )
 def test_it_does_so_by_other_explorations_too(exploration, tmp_path):
-    data = cliff()
+    data = cliff(env=cliff()["env"] | {"num_envs": 4})
     data["algorithm"] |= {"exploration": exploration}
     *_, outcome = train(data, tmp_path / "run")
     assert outcome.evaluation.metrics["test/return_mean"] == -13
@@ -163,7 +163,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_numbers(rule, env, tmp_path):
     _, whole, expected = train(data, tmp_path / "whole")
     looks = iter(range(1000))
     with pytest.raises(Interrupted):
-        train(data, tmp_path / "stopped", is_stopping=lambda: next(looks) == 4)
+        train(data, tmp_path / "stopped", is_stopping=lambda: next(looks) >= 4)
     _, stopped, outcome = train(data, tmp_path / "stopped")
     assert np.array_equal(table_of(whole), table_of(stopped))
     assert outcome.evaluation.metrics == expected.evaluation.metrics
