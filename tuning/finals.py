@@ -14,7 +14,7 @@ from trivium.platform.seeds import mean_and_interval
 from trivium.tuning.objective import Objective, best_value
 from trivium.tuning.plan import Plan
 from trivium.tuning.space import Point
-from trivium.tuning.trials import ranked, trial_rows
+from trivium.tuning.trials import children_of, ranked, trial_rows
 
 OWN = "defaults"
 """The candidate that is the job as it was written."""
@@ -94,7 +94,7 @@ def judge(run: RunFolder, objective: Objective) -> Verdict | None:
     """What the final says; None while fewer than two candidates have two seeds in common."""
     values: dict[str, dict[str, float]] = {}
     points: dict[str, Point] = {}
-    for child in run.children():
+    for child in children_of(run):
         tune: Mapping[str, Any] = child.info.get("tune", {})
         if "final_of" not in tune or child.status != "finished":
             continue

@@ -16,7 +16,7 @@ from trivium.tuning.objective import Objective
 from trivium.tuning.plan import Plan, read_plan, read_sweep
 from trivium.tuning.progress import in_short
 from trivium.tuning.space import Point, job_with
-from trivium.tuning.trials import TrialRow, objective_of, ranked, trial_rows
+from trivium.tuning.trials import TrialRow, children_of, objective_of, ranked, trial_rows
 
 
 def write_outcome(run: RunFolder, plan: Plan, wall_time_s: float) -> None:
@@ -69,7 +69,7 @@ def sections(run: RunFolder) -> list[tuple[str, list[tuple[str, str]]]]:
 def parts(run: RunFolder) -> str:
     """`12/30 trials, 1 failed, 4 min left`: a sweep's place in `trivium runs`."""
     total = int(read_sweep(run)["num_trials"])
-    children = [c for c in run.children() if c.path.name.isdigit()]
+    children = [c for c in children_of(run) if c.path.name.isdigit()]
     statuses = Counter(c.info.get("status") for c in children)
     ended = sum(1 for _ in run.metrics())
     said = f"{ended}/{total} trials"
@@ -120,7 +120,7 @@ def _scores(
         return {"winner": None, "metrics": {objective.metric: best.value} | others}
     winner = verdict.winner
     metrics, intervals = {objective.metric: winner.mean}, {objective.metric: winner.half_width}
-    finals = [c for c in run.children() if c.path.name.startswith(f"{winner.of}-seed")]
+    finals = [c for c in children_of(run) if c.path.name.startswith(f"{winner.of}-seed")]
     scored: list[Mapping[str, float]] = [c.result.get("metrics", {}) for c in finals]
     for name in scored[0]:
         if all(name in s for s in scored):

@@ -5,7 +5,7 @@ used: a killed sweep is rebuilt from the study and the children's run.json.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ray.tune.search import Searcher as TuneSearcher
@@ -110,7 +110,7 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
         self._is_stopping, self._num_trials = is_stopping, num_trials
         self._keeps_pruned = keeps_pruned
         self._running: dict[str, int | None] = {}
-        self._continued: list[tuple[int, RunFolder]] = []
+        self._continued: list[tuple[int, RunFolder | None]] = []
         self._num_begun = 0
 
     @property
@@ -118,7 +118,7 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
         """Optuna's study."""
         return self._ot_study
 
-    def enqueue(self, points: list[dict[str, Value]]) -> None:
+    def enqueue(self, points: Sequence[Point]) -> None:
         """Try these first."""
         for point in points:
             self.study.enqueue_trial(self._our_space.encoded(point))
@@ -129,30 +129,27 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
 
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             child = children.get(trial.number)
-            recorded = child.info["status"] if child else "failed"
+            recorded = child.info["status"] if child else "pending"
             value = best_value(child, self._objective)[0] if child else None
-            if child is not None and recorded not in ("finished", "failed"):
+            if recorded not in ("finished", "failed"):
                 self._continued.append((trial.number, child))
             elif recorded == "finished" and value is not None:
                 self.study.tell(trial.number, value)
             else:
                 self.study.tell(trial.number, state=TrialState.FAIL)
-        self._num_begun = len(children)
+        waiting = (TrialState.WAITING,)
+        self._num_begun = len(self.study.get_trials(deepcopy=False))
+        self._num_begun -= len(self.study.get_trials(deepcopy=False, states=waiting))
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next trial; None while the final waits for trials that run."""
         if self._is_stopping():
             return str(TuneSearcher.FINISHED)
-        if self._continued:
-            number, child = self._continued.pop(0)
-            self._ot_trials[trial_id] = self._trial_of(number)
-            return self._begin(trial_id, number, child)
-        while self._num_begun < self._num_trials:
-            trial = self.study.ask()
-            self._num_begun += 1
-            point = self._our_space.draw(trial)
+        while self._continued or self._num_begun < self._num_trials:
+            trial, child = self._next()
             try:
-                child = self._sweep.new_child(trial.number, point)
+                # What was drawn before a kill is drawn again, the same.
+                child = child or self._sweep.new_child(trial.number, self._our_space.draw(trial))
             except UserError as error:  # two settings that do not go together
                 self._fail(trial, str(error))
                 continue
@@ -198,11 +195,16 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
         self._running[trial_id] = number
         return config_of(child, self._objective, is_final=number is None)
 
-    def _trial_of(self, number: int) -> Any:
+    def _next(self) -> tuple[Any, RunFolder | None]:
+        """A trial to continue and its child (None: it was killed before it had one), else a new."""
         from optuna.trial import Trial
 
+        if not self._continued:
+            self._num_begun += 1
+            return self.study.ask(), None
+        number, child = self._continued.pop(0)
         frozen = self.study.get_trials(deepcopy=False)[number]
-        return Trial(self.study, frozen._trial_id)
+        return Trial(self.study, frozen._trial_id), child
 
     def _fail(self, trial: Any, reason: str) -> None:
         self._tell(trial, "failed", None)

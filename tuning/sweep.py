@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from trivium.platform.algorithm import Preflight
 from trivium.platform.errors import RunFailed, UserError
 from trivium.platform.interrupt import Interrupted, listening
-from trivium.platform.job import Job
+from trivium.platform.job import Job, write_job
 from trivium.platform.logs import logged
 from trivium.platform.run import RunFolder, process_started, utc_now, write_json
 from trivium.platform.run_writer import STOP_FILE
@@ -28,6 +28,7 @@ from trivium.platform.store import Store
 from trivium.trainers.local_ray import ray_session
 from trivium.tuning.plan import PLAN, Plan, make_plan, plan_content, read_plan
 from trivium.tuning.progress import SweepProgress
+from trivium.tuning.trials import children_of
 
 if TYPE_CHECKING:
     from trivium.tuning.study import SweepSearch
@@ -41,7 +42,6 @@ TUNE_ENVIRONMENT: Mapping[str, str] = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "30",
     "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_raylet_start_wait_time_s": "300",  # stock 30 are too few on a machine that is busy
 }
 """What Ray Tune reads from the environment, for the time of a sweep; a user's own value wins."""
 SAVING_S = 20.0
@@ -107,6 +107,10 @@ class Sweep:
         self.is_stopping = False
         self._pruned: list[RunFolder] = []
         self._finals: list[RunFolder] | None = None
+        # Where the code came from is the same for all children, and slow to find out.
+        process = {"pid": os.getpid(), "pid_started": process_started(os.getpid())}
+        fresh = {"status": "pending", "ended": None, "error": None}
+        self._info = run.info | process | fresh
 
     @property
     def has_failed(self) -> bool:
@@ -115,8 +119,8 @@ class Sweep:
 
     def trials(self) -> dict[int, RunFolder]:
         """The trials that were begun, by number."""
-        found = (c for c in self.run.children() if c.path.name.isdigit())
-        return {int(c.path.name): c for c in found if (c.path / "run.json").is_file()}
+        found = (c for c in children_of(self.run) if c.path.name.isdigit())
+        return {int(c.path.name): c for c in found}
 
     def new_child(self, number: int, point: Mapping[str, Any]) -> RunFolder:
         """The run folder of trial `number`."""
@@ -164,7 +168,7 @@ class Sweep:
     def stop_running(self) -> None:
         """Tell every trial that runs to save and end; none begins any more."""
         self.is_stopping = True
-        for child in self.run.children():
+        for child in children_of(self.run):
             if child.info["status"] in ("pending", "running"):
                 (child.path / STOP_FILE).touch()
 
@@ -183,9 +187,17 @@ class Sweep:
         (child.path / STOP_FILE).unlink(missing_ok=True)
         if not (child.path / "run.json").is_file():
             child.path.mkdir(parents=True, exist_ok=True)
-            begin(child, job, "seeds" if job.seeds > 1 else "train", parent=self.run.id)
-            write_json(child.path / "run.json", child.info | {"tune": dict(tune)})
-        return child
+            (child.path / "job.yaml").write_text(write_job(job), encoding="utf-8")
+            info = self._info | {
+                "id": child.id,
+                "kind": "seeds" if job.seeds > 1 else "train",
+                "started": utc_now(),
+                "seed": job.seed,
+                "parent": self.run.id,
+                "tune": dict(tune),
+            }
+            write_json(child.path / "run.json", info)  # last: with it the child is whole
+        return RunFolder(child.path)
 
 
 def search(sweep: Sweep, verbose: bool = False) -> None:
@@ -220,12 +232,11 @@ def _searcher(sweep: Sweep) -> "SweepSearch":
         num_trials=plan.num_trials,
         keeps_pruned=plan.searcher.reads_pruned,
     )
-    if searcher.study.get_trials(deepcopy=False):
-        for child in trials.values():
-            (child.path / STOP_FILE).unlink(missing_ok=True)
-        searcher.recover(trials)
-    else:
-        searcher.enqueue([dict(p) for p in plan.points])
+    for child in trials.values():
+        (child.path / STOP_FILE).unlink(missing_ok=True)
+    searcher.recover(trials)
+    # All points come before the first draw, so a study with fewer trials misses the last of them.
+    searcher.enqueue(plan.points[len(searcher.study.get_trials(deepcopy=False)) :])
     return searcher
 
 
@@ -263,7 +274,7 @@ def _short_name(trial: Any) -> str:
 def _wait_for_dead(run: RunFolder) -> None:
     """Workers of a killed driver die with it, a moment later; two must not write one child."""
     until = time.monotonic() + SAVING_S
-    for child in run.children():
+    for child in children_of(run):
         while _is_running(child):
             if time.monotonic() > until:
                 pid = child.info.get("pid")

@@ -38,8 +38,12 @@ def objective_of(run: RunFolder) -> Objective:
 def trial_rows(run: RunFolder) -> list[TrialRow]:
     """All trials that were begun, by number."""
     objective = objective_of(run)
-    children = [c for c in run.children() if c.path.name.isdigit()]
-    return [_row(c, objective) for c in children if (c.path / "run.json").is_file()]
+    return [_row(c, objective) for c in children_of(run) if c.path.name.isdigit()]
+
+
+def children_of(run: RunFolder) -> list[RunFolder]:
+    """The trials and runs of the final; one that is just being made has no run.json yet."""
+    return [c for c in run.children() if (c.path / "run.json").is_file()]
 
 
 def ranked(rows: Sequence[TrialRow], objective: Objective) -> list[TrialRow]:

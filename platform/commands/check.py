@@ -11,12 +11,15 @@ def command(job: JobPath, overrides: Overrides = None, as_json: AsJson = False) 
     from trivium.platform.console import Console
     from trivium.platform.errors import UserError
     from trivium.platform.job import open_job, read_job
+    from trivium.platform.registry import load_text
     from trivium.platform.runner import make_algorithm, refuse_problems
 
     file = open_job(job, overrides or ())
     checked = read_job(file)
     try:
         preflight = make_algorithm(checked).preflight()
+        if checked.tune is not None:
+            load_text("trivium.tuning.plan:make_plan")(checked, file.data)
     except UserError as error:
         raise file.locate(error) from None
     if as_json:
@@ -37,4 +40,5 @@ def command(job: JobPath, overrides: Overrides = None, as_json: AsJson = False) 
     except UserError as error:
         raise file.locate(error) from None
     if not as_json:
-        console.say(f"\nfine. Next:\n  trivium train {job}")
+        verb = "train" if checked.tune is None else "tune"
+        console.say(f"\nfine. Next:\n  trivium {verb} {job}")
