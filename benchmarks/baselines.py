@@ -25,8 +25,10 @@ def _dense(dataset: Dataset, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _texts(dataset: Dataset, split: str) -> tuple[list[str], np.ndarray]:
-    target = np.concatenate([b.target.numpy() for b in dataset.batches(split, 4096).epoch(0)])
-    return [str(dataset.example(i, split)) for i in range(len(target))], target
+    batches = list(dataset.batches(split, 4096).epoch(0))  # in the order of lengths
+    target = np.concatenate([b.target.numpy() for b in batches])
+    places = dataset.positions(np.concatenate([b.rows.numpy() for b in batches]), split)
+    return [str(dataset.example(int(i), split)) for i in places], target
 
 
 def _classification(truth: np.ndarray, predicted: np.ndarray) -> Scores:

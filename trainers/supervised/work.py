@@ -83,7 +83,12 @@ def available_threads(job: SupervisedJob) -> int:
 
 
 def _uses(module: nn.Module, output: torch.Tensor) -> float:
-    """How often each weight is multiplied: once a row, and for each position and time step."""
+    """How often each weight is multiplied: once a row, and for each position.
+
+    A recurrent layer takes one time step after the other, so only one step's work can be shared.
+    """
+    if isinstance(module, nn.RNNBase):
+        return float(output.shape[0 if module.batch_first else -2])
     if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
         return output.numel() / module.out_channels
     last = output.shape[-1] if output.ndim else 1
