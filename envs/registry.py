@@ -28,7 +28,7 @@ ENVS: dict[str, Entry] = {
         vector_env="trivium.envs.grid_drive.vector:GridDriveVectorEnv",
         baseline="trivium.envs.grid_drive.baseline:AStar",
         max_episode_steps=100,
-        reward_threshold=0.85,
+        reward_threshold=0.853,
     ),
     "trivium/Inventory-v0": Entry(
         env="trivium.envs.inventory.env:InventoryEnv",
