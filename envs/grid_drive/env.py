@@ -43,9 +43,7 @@ def seen_cells(rules: GridDriveRules) -> npt.NDArray[np.int64]:
 
 def observation_space() -> spaces.Box:
     """Four planes of the cells in view, and where the goal is."""
-    low = np.zeros(4 * NUM_SEEN + 3, dtype=np.float32)
-    low[3 * NUM_SEEN : -1] = -1.0
-    return spaces.Box(low, np.ones_like(low), dtype=np.float32)
+    return spaces.Box(-1.0, 1.0, (4 * NUM_SEEN + 3,), np.float32)
 
 
 class GridDriveEnv(StreamEnv):
