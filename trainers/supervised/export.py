@@ -88,6 +88,8 @@ def _write_onnx(model: nn.Module, batch: Batch, names: Sequence[str], file: Path
             f'ONNX export needs {error.name}, which is not installed: pip install "trivium[export]"'
         ) from None
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    # A second export in a process would take the LSTM's length of the first one for fixed.
+    torch.ops.aten.lstm.input._dispatch_cache.clear()
     dimension = torch.export.Dim("batch", min=1, max=1_000_000)
     shapes = tuple({0: dimension, **_dynamic_length(x)} for x in batch.inputs)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
