@@ -30,6 +30,7 @@ def exhibits(
         rows_ = tuple((name, round(share, 4)) for name, share in shares.items())
         shown.append(Table("Importance", ("setting", "share"), rows_, note))
     shown.append(history(rows, plan.objective))
+    shown += parallel_coordinates(best[:TOP], plan)
     shown += slices(rows)
     shown += learning_curves(run, best[:TOP], plan.objective)
     failed = [(r.number, r.error) for r in rows if r.status == "failed"]
@@ -53,6 +54,30 @@ def history(rows: Sequence[TrialRow], objective: Objective) -> Lines:
         tuple(float(r.number) for r in valued),
         {objective.metric: tuple(values), "best so far": tuple(best)},
     )
+
+
+def parallel_coordinates(best: Sequence[TrialRow], plan: Plan) -> list[Exhibit]:
+    """A line for each of the best trials through the settings that all of them have, and the value.
+
+    Every axis runs from the lowest (0) to the highest (1) of what is searched.
+    """
+    shared = [d for d in plan.space.dimensions if all(d.path in r.point for r in best)]
+    values = [r.value for r in best if r.value is not None]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    if len(values) < 2 or not shared or low == high:
+        return []
+    paths = {d.path: None for d in shared}
+    axes = [short_name(d.path, paths) for d in shared] + [plan.objective.metric]
+    label = ", ".join(f"{i} {name}" for i, name in enumerate(axes, start=1))
+    lines = {
+        f"trial {row.number}": (
+            *(d.position(row.point[d.path]) for d in shared),
+            (value - low) / (high - low),
+        )
+        for row, value in zip(best, values, strict=True)
+    }
+    x = tuple(float(i) for i in range(1, len(axes) + 1))
+    return [Lines("Parallel coordinates of the best trials", label, x, lines)]
 
 
 def slices(rows: Sequence[TrialRow]) -> list[Exhibit]:

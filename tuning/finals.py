@@ -11,9 +11,9 @@ from typing import Any
 from trivium.platform.job import Job
 from trivium.platform.run import RunFolder
 from trivium.platform.seeds import mean_and_interval
+from trivium.tuning.dimension import Point
 from trivium.tuning.objective import Objective, best_value
 from trivium.tuning.plan import Plan
-from trivium.tuning.space import Point
 from trivium.tuning.trials import children_of, ranked, trial_rows
 
 OWN = "defaults"

@@ -10,12 +10,13 @@ from trivium.platform.job import Job
 from trivium.platform.phrasing import duration, number
 from trivium.platform.run import RunFolder, write_json
 from trivium.platform.seeds import mean_and_interval
+from trivium.tuning.dimension import Point
 from trivium.tuning.exhibits import TOP, exhibits, importances
 from trivium.tuning.finals import OWN, Verdict, judge
 from trivium.tuning.objective import Objective
 from trivium.tuning.plan import Plan, read_plan, read_sweep
 from trivium.tuning.progress import in_short
-from trivium.tuning.space import Point, job_with
+from trivium.tuning.space import job_with
 from trivium.tuning.trials import TrialRow, children_of, objective_of, ranked, trial_rows
 
 

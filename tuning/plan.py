@@ -12,11 +12,12 @@ from trivium.platform.job import Job
 from trivium.platform.run import RunFolder, read_json
 from trivium.platform.runner import check
 from trivium.platform.settings import build
+from trivium.tuning.dimension import Point
 from trivium.tuning.objective import Objective, choose_objective
 from trivium.tuning.schedulers import Scheduler
 from trivium.tuning.searchers import Searcher
 from trivium.tuning.settings import SCHEDULERS, SEARCHERS, TuneSettings, Value
-from trivium.tuning.space import Point, Space, check_space, job_with
+from trivium.tuning.space import Space, check_space, job_with
 
 PLAN = "sweep.json"
 

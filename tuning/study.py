@@ -13,10 +13,11 @@ from ray.tune.search.optuna import OptunaSearch
 
 from trivium.platform.errors import UserError
 from trivium.platform.run import RunFolder
+from trivium.tuning.dimension import Point
 from trivium.tuning.objective import Objective, best_value
 from trivium.tuning.schedulers import REPORTS, VALUE
 from trivium.tuning.settings import Value
-from trivium.tuning.space import Point, Space
+from trivium.tuning.space import Space
 from trivium.tuning.trial import ENDED, REASON, config_of
 
 if TYPE_CHECKING:

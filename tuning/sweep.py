@@ -84,7 +84,12 @@ def _run(run: RunFolder, plan: Plan, screen: Screen, preflight: Preflight | None
             if stop:
                 raise Interrupted(f"stopped after {sweep.progress.standing()}; all is saved")
             if sweep.has_failed:
-                raise RunFailed(f"gave up: {sweep.num_failed} trials failed; {sweep.last_reason}")
+                raise RunFailed(
+                    f"gave up: {sweep.num_failed} trials failed, more than tune.max_failures: "
+                    f"{plan.settings.max_failures}; the last one: {sweep.last_reason}"
+                )
+            if not RunFolder(run.path).result:
+                raise RunFailed(f"no trial has a value; the last one: {sweep.last_reason}")
         except BaseException as error:
             status = "stopped" if isinstance(error, Interrupted) else "failed"
             _amend(run, status=status, error=error_text(error), ended=utc_now())

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from trivium.platform.run import RunFolder
 from trivium.platform.summary import duration_s
+from trivium.tuning.dimension import Point
 from trivium.tuning.objective import Objective, best_value
 from trivium.tuning.plan import read_sweep
-from trivium.tuning.space import Point
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,23 @@ from trivium.tuning.schedulers import REPORTS, VALUE, Scheduler
 from trivium.tuning.settings import SCHEDULERS
 
 
+class TrialStub:
+    """What schedulers look at of Ray Tune's trial."""
+
+    status = "RUNNING"
+
+    def __init__(self, trial_id: str) -> None:
+        self.trial_id = trial_id
+
+
 def decisions(settings: Any, mode: Any, curves: list[list[float]]) -> list[int]:
     """How many reports each trial makes when they train one after the other."""
     seam: Scheduler = build(read_component(settings, SCHEDULERS), SCHEDULERS, {})
     scheduler = seam.make(mode)
-    controller = SimpleNamespace(search_alg=None)
+    controller = SimpleNamespace(search_alg=None, get_live_trials=list)
     lengths = []
     for number, curve in enumerate(curves):
-        trial = SimpleNamespace(trial_id=str(number), status="RUNNING", is_finished=lambda: False)
+        trial = TrialStub(str(number))
         scheduler.on_trial_add(controller, trial)
         length, result = 0, {}
         for length, value in enumerate(curve, start=1):  # the last one is the length

@@ -4,9 +4,10 @@ import pytest
 
 from trivium.platform.errors import UserError
 from trivium.platform.settings import build, read_component, validate
+from trivium.tuning.dimension import Point
 from trivium.tuning.searchers import Searcher
 from trivium.tuning.settings import SEARCHERS, Distribution
-from trivium.tuning.space import Point, Space
+from trivium.tuning.space import Space
 
 SPACE = Space(
     {

@@ -7,8 +7,9 @@ import pytest
 from trivium.platform.errors import UserError
 from trivium.platform.job import open_job, read_job
 from trivium.platform.settings import dump, validate
+from trivium.tuning.dimension import Dimension
 from trivium.tuning.settings import Distribution, TuneSettings
-from trivium.tuning.space import Dimension, Space, check_space, job_with
+from trivium.tuning.space import Space, check_space, job_with
 
 SUPERVISED = """\
 dataset: {source: breast-cancer}
