@@ -12,23 +12,20 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from trivium.platform.errors import UserError
 
-PRELOADED = ("torch", "ray.train.torch")
-"""Modules that Ray's worker processes import while they wait for work."""
-
 LOCAL_ENVIRONMENT: Mapping[str, str] = {
-    "RAY_preload_python_modules": ",".join(PRELOADED),
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",  # stock workers give way to everything else on the machine
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else each start prints a FutureWarning
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a worker as here
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # an actor that watches for reclaimed cloud nodes
+    "RAY_WARN_BLOCKING_GET_INSIDE_ASYNC": "0",  # Ray Train's controller does that
     "RAY_TRAIN_METRICS_ENABLED": "0",  # Prometheus series that nobody scrapes here
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # how late the end of a run is noticed; stock 2
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
@@ -44,16 +41,19 @@ def ray_session(
     num_cpus: float,
     address: str | None = None,
     working_dir: Path | None = None,
+    preload: Sequence[str] = ("torch",),
     dashboard: bool = False,
     verbose: bool = False,
 ) -> Iterator[bool]:
     """Ray while the block runs; yields whether it is a Ray of our own. Stops only what it started.
 
     Args:
-        num_cpus: CPUs that the work will ask for, in total; a Ray of our own offers just these.
+        num_cpus: CPUs that a Ray of our own offers, be the machine's cores more or fewer. It
+            starts as many worker processes at once, before anything asks for them.
         address: a cluster to join; None means the environment's RAY_ADDRESS, and without that a
             Ray of our own. "local" is a Ray of our own whatever RAY_ADDRESS says.
         working_dir: folder with the user's code, shipped to a cluster that is joined.
+        preload: modules that the processes of a Ray of our own import while they wait for work.
         dashboard: serve Ray's dashboard, on loopback; takes about two seconds more.
         verbose: let Ray log to the terminal.
 
@@ -76,9 +76,9 @@ def ray_session(
         return
     folder = _short_folder()
     try:
-        with _environment(LOCAL_ENVIRONMENT):
-            unwanted = _unwanted_processes(dashboard, verbose) + _unwanted_messages(verbose)
-            with _without(*unwanted):
+        preloaded = {"RAY_preload_python_modules": ",".join(preload)}
+        with _environment({**LOCAL_ENVIRONMENT, **preloaded}):
+            with _returning(_left_out(dashboard, verbose)):
                 ray.init(
                     address="local",
                     num_cpus=max(1, ceil(num_cpus)),
@@ -117,7 +117,7 @@ def _join(ray: Any, address: str, working_dir: Path | None, level: int, verbose:
             runtime_env["working_dir"] = str(working_dir)
     try:
         _demand_listener(address)
-        with _without(*_unwanted_messages(verbose)):
+        with _returning(_muted(verbose)):
             ray.init(
                 address=address, runtime_env=runtime_env, logging_level=level, log_to_driver=verbose
             )
@@ -168,38 +168,44 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _without(*methods: tuple[Any, str]) -> Iterator[None]:
-    """Let the methods, as (owner, name), do nothing for the time of the block.
+def _returning(returned: Mapping[tuple[Any, str], Any]) -> Iterator[None]:
+    """Let functions, as (owner, name), do nothing but return a value, for the time of the block.
 
     Ray has no setting for what these do. A later Ray without one of them is taken as it is.
     """
-    found = [(owner, name, getattr(owner, name)) for owner, name in methods if hasattr(owner, name)]
-    for owner, name, _method in found:
-        setattr(owner, name, lambda *_args, **_kwargs: None)
+    found = {key: getattr(*key) for key in returned if hasattr(*key)}
+    for (owner, name), value in returned.items():
+        if (owner, name) in found:
+            setattr(owner, name, lambda *_args, _value=value, **_kwargs: _value)
     try:
         yield
     finally:
-        for owner, name, method in found:
-            setattr(owner, name, method)
+        for (owner, name), function in found.items():
+            setattr(owner, name, function)
 
 
-def _unwanted_processes(dashboard: bool, verbose: bool) -> list[tuple[Any, str]]:
-    """What a private Ray has no use for, as the methods that start it.
+def _left_out(dashboard: bool, verbose: bool) -> dict[tuple[Any, str], Any]:
+    """What a private Ray has no use for, as the functions that start it.
 
     `include_dashboard=False` still starts the dashboard's server, and waits for it, to report
     usage statistics; the monitor is the autoscaler's; the log monitor reads the workers' output
-    for the driver, which only `verbose` asks for.
+    for the driver, which only `verbose` asks for. To see whether a dashboard could be served at
+    all, Ray imports its web framework.
     """
+    from ray._private import utils
     from ray._private.node import Node
 
-    unwanted: list[tuple[Any, str]] = [(Node, "start_monitor")]
-    unwanted += [] if verbose else [(Node, "start_log_monitor")]
-    unwanted += [] if dashboard else [(Node, "start_api_server")]
-    return unwanted
+    left_out: dict[tuple[Any, str], Any] = {(Node, "start_monitor"): None}
+    if not verbose:
+        left_out[Node, "start_log_monitor"] = None
+    if not dashboard:
+        left_out[Node, "start_api_server"] = None
+        left_out[utils, "get_dashboard_dependency_error"] = ImportError("not wanted")
+    return left_out | _muted(verbose)
 
 
-def _unwanted_messages(verbose: bool) -> list[tuple[Any, str]]:
+def _muted(verbose: bool) -> dict[tuple[Any, str], Any]:
     """The thread that prints the raylet's view of a dead worker; it ignores `log_to_driver`."""
     from ray._private import worker
 
-    return [] if verbose else [(worker, "listen_error_messages")]
+    return {} if verbose else {(worker, "listen_error_messages"): None}

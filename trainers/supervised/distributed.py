@@ -8,22 +8,19 @@ handlers of this process stay what they are (Ray Train replaces that of Ctrl-C w
 
 import os
 import queue
-import re
 import signal
-import socket
 import tempfile
 import threading
-import time
-import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
-from trivium.platform.errors import RunFailed, TriviumError
+from trivium.platform.errors import TriviumError
 from trivium.platform.job import Resources
 from trivium.trainers.local_ray import ray_session
+from trivium.trainers.supervised.worker_failure import WorkerFailure, explain
 
 T = TypeVar("T")
 
@@ -39,17 +36,6 @@ class WorkerContext:
     """The rank among the workers of this machine."""
     device: str
     """Where this worker computes, as torch names it: cpu, cuda:0."""
-
-
-class WorkerFailure(Exception):
-    """What went wrong in one worker, in a form that always travels back."""
-
-    def __init__(
-        self, rank: int, node: str, failed_at: float, text: str, error: TriviumError | None
-    ) -> None:
-        super().__init__(rank, node, failed_at, text, error)
-        self.rank, self.node, self.failed_at = rank, node, failed_at
-        self.text, self.error = text, error
 
 
 def run_workers(
@@ -156,15 +142,17 @@ class RayWorkers:
 
     def _serve(self) -> None:
         """The thread: Ray's whole life, and each run in its turn."""
+        # On a Ray of our own: the workers, the trainer, and Ray Train's synchronization actor.
+        num_processes = self._resources.num_workers + 2
+        options = self._options | {"preload": ("torch", "ray.train.torch")}
         try:
-            with ray_session(num_cpus=_num_cpus(self._resources), **self._options) as is_own:
+            with ray_session(num_cpus=num_processes, **options) as is_own:
+                fit = _FitElsewhere() if is_own else _fit_here
                 self._started.set()
-                import ray.train.torch  # noqa: F401  # takes a second that nobody waits for yet
-
                 while (asked := self._runs.get()) is not None:
                     run, done = asked
                     try:
-                        run.fit(is_own)
+                        fit(run)
                         done.set_result(None)
                     except BaseException as error:
                         done.set_exception(error)
@@ -183,25 +171,80 @@ class _Run(Generic[T]):
     name: str
     resources: Resources
 
-    def fit(self, is_own: bool) -> None:
+    def fit(self, trainer_type: Any, cpus_per_worker: float) -> None:
         """Run it by a trainer of Ray Train; raises what `RayWorkers.run` says."""
-        from ray.train import RunConfig
-        from ray.train.torch import TorchTrainer
+        from ray.train import RunConfig, ScalingConfig
 
-        if is_own:
-            from trivium.trainers.supervised.lean_trainer import LeanTorchTrainer as TorchTrainer
         worker, payload = self.worker, self.payload
+        gpus = _gpus_per_worker(self.resources)
         # Ray Train keeps a few small files of its own about a run; ours are in the run folder.
         with tempfile.TemporaryDirectory(prefix="trivium-", ignore_cleanup_errors=True) as folder:
-            trainer = TorchTrainer(
+            trainer = trainer_type(
                 lambda: _enter(worker, payload),
-                scaling_config=_scaling(self.resources, is_own),
+                scaling_config=ScalingConfig(
+                    num_workers=self.resources.num_workers,
+                    use_gpu=gpus > 0,
+                    resources_per_worker={"CPU": cpus_per_worker} | ({"GPU": gpus} if gpus else {}),
+                ),
                 run_config=RunConfig(name=self.name, storage_path=folder),
             )
             try:
                 trainer.fit()
             except Exception as error:
-                raise _explain(error) from None
+                raise explain(error) from None
+
+
+def _fit_here(run: _Run[Any]) -> None:
+    """On a cluster that was joined: the stock trainer, which starts its controller there."""
+    from ray.train.torch import TorchTrainer
+
+    run.fit(TorchTrainer, run.resources.cpus_per_worker or 1.0)
+
+
+class _FitElsewhere:
+    """On a Ray of our own: the trainer lives in one of its processes, together with its controller.
+
+    That process imports Ray Train while this one does its own work, which so never imports it.
+    """
+
+    def __init__(self) -> None:
+        self._host = self._new_host()
+
+    def __call__(self, run: _Run[Any]) -> None:
+        import ray
+
+        try:
+            error = ray.get(self._host.fit.remote(run))
+        except ray.exceptions.RayActorError as death:
+            if ray.is_initialized():
+                self._host = self._new_host()
+            raise explain(death) from None
+        if error is not None:
+            raise error
+
+    @staticmethod
+    def _new_host() -> Any:
+        import ray
+
+        return ray.remote(num_cpus=0)(_Host).remote()
+
+
+class _Host:
+    """The actor of `_FitElsewhere`."""
+
+    def __init__(self) -> None:
+        from trivium.trainers.supervised.lean_trainer import LeanTorchTrainer
+
+        self._trainer_type = LeanTorchTrainer
+
+    def fit(self, run: _Run[Any]) -> TriviumError | None:
+        """Run it; an error is returned, since Ray would wrap one that is raised."""
+        try:
+            # A CPU of this Ray is a process that it has started ahead; threads are shared apart.
+            run.fit(self._trainer_type, cpus_per_worker=1.0)
+        except TriviumError as error:
+            return error
+        return None
 
 
 def _enter(worker: Callable[[T, WorkerContext], None], payload: T) -> None:
@@ -220,12 +263,7 @@ def _enter(worker: Callable[[T, WorkerContext], None], payload: T) -> None:
     try:
         worker(payload, context)
     except BaseException as error:
-        error.__traceback__ = (
-            error.__traceback__ and error.__traceback__.tb_next
-        )  # from `worker` on
-        text = "".join(traceback.format_exception(error)).rstrip()
-        own = error if isinstance(error, TriviumError) else None
-        raise WorkerFailure(context.rank, socket.gethostname(), time.time(), text, own) from None
+        raise WorkerFailure.of(error, context.rank) from None
 
 
 def _share_threads(workers_here: int) -> None:
@@ -235,32 +273,6 @@ def _share_threads(workers_here: int) -> None:
     threads = max(1, _num_cores() // workers_here)
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for libraries that are loaded later
     torch.set_num_threads(threads)
-
-
-def _explain(error: Exception) -> TriviumError:
-    """What went wrong first, of all that workers and Ray report when one of them fails."""
-    failures = {
-        rank: getattr(failure, "_base_exc", failure)  # Ray Train wraps what a worker raised
-        for rank, failure in getattr(error, "worker_failures", {}).items()
-    }
-    raised = [f for f in failures.values() if isinstance(f, WorkerFailure)]
-    died = {rank: f for rank, f in failures.items() if not isinstance(f, WorkerFailure)}
-    if died:
-        return RunFailed(f"worker {min(died)} died; {_cause_of_death(died[min(died)])}")
-    if not raised:
-        return RunFailed(f"the workers could not run: {_cause_of_death(error)}")
-    first = min(raised, key=lambda f: f.failed_at)  # the others then lose their connection to it
-    if first.error is not None:
-        return first.error
-    return RunFailed(f"worker {first.rank} on {first.node} failed:\n{first.text}")
-
-
-def _cause_of_death(failure: BaseException) -> str:
-    """Ray's own words; of a process that ended, without the lists of identifiers around them."""
-    found = re.search(r"Worker exit type:.*?(?= Some common causes|$)", str(failure), re.S)
-    if found is None:
-        return str(failure)
-    return f"most often the machine is out of memory. {found[0].strip()}"
 
 
 def _restore_signal_handlers() -> None:
@@ -275,34 +287,12 @@ def _stop_now() -> None:
     ray.shutdown()
 
 
-def _scaling(resources: Resources, is_own: bool) -> Any:
-    from ray.train import ScalingConfig
-
-    gpus = _gpus_per_worker(resources, is_own)
-    cpus = _cpus_per_worker(resources) if is_own else resources.cpus_per_worker or 1.0
-    return ScalingConfig(
-        num_workers=resources.num_workers,
-        use_gpu=gpus > 0,
-        resources_per_worker={"CPU": cpus} | ({"GPU": gpus} if gpus else {}),
-    )
-
-
-def _gpus_per_worker(resources: Resources, is_own: bool) -> float:
+def _gpus_per_worker(resources: Resources) -> float:
     if resources.gpus_per_worker != "auto":
         return resources.gpus_per_worker
     import ray
 
-    offered = ray.cluster_resources().get("GPU", 0)
-    return 1.0 if offered >= (resources.num_workers if is_own else 1) else 0.0
-
-
-def _cpus_per_worker(resources: Resources) -> float:
-    """On this machine: as asked, else an even share of its cores."""
-    return resources.cpus_per_worker or max(1.0, float(_num_cores() // resources.num_workers))
-
-
-def _num_cpus(resources: Resources) -> float:
-    return _cpus_per_worker(resources) * resources.num_workers
+    return 1.0 if ray.cluster_resources().get("GPU", 0) >= resources.num_workers else 0.0
 
 
 def _num_cores() -> int:

@@ -7,15 +7,16 @@ cluster that is joined gets the stock TorchTrainer. docs/ray-train-startup.md ha
 This file alone knows Ray Train's inner names; its tests fail when a later Ray moves them.
 """
 
+import asyncio
 from typing import Any
 
-import ray
 from ray._raylet import PlacementGroupID
 from ray.train.torch import TorchTrainer
 from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
+from ray.train.v2._internal.execution.worker_group import WorkerGroup
 from ray.util.placement_group import (
     PlacementGroup,
     placement_group_table,
@@ -41,6 +42,24 @@ class FixedWorkers(FixedScalingPolicy):  # type: ignore[misc]
         pass
 
 
+class HeirsOfTheEnvironment(WorkerGroup):  # type: ignore[misc]
+    """Workers that find RAY_TRAIN_* in the environment that all processes of this Ray inherit.
+
+    Stock names the variables in each worker's runtime environment, for which Ray starts a new
+    process by way of another, instead of taking one that it started ahead.
+    """
+
+    @staticmethod
+    def _get_worker_runtime_env(custom_runtime_env: Any) -> dict[str, Any]:
+        return dict(custom_runtime_env)
+
+
+class LeanController(TrainController):  # type: ignore[misc]
+    """Ray Train's controller, with workers that inherit."""
+
+    worker_group_cls = HeirsOfTheEnvironment
+
+
 class LeanTorchTrainer(TorchTrainer):  # type: ignore[misc]
     """Ray Train's own controller, workers and failure handling; fewer processes beside them."""
 
@@ -49,16 +68,12 @@ class LeanTorchTrainer(TorchTrainer):  # type: ignore[misc]
         return [c for c in made if not isinstance(c, UNUSED_HELPERS)]
 
     def _initialize_and_run_controller(self, **arguments: Any) -> Any:
-        """As the stock trainer does, but in a process that Ray has started already.
-
-        Stock passes RAY_TRAIN_* on in a runtime environment, for which Ray starts a new process;
-        on one machine the controller inherits them.
-        """
+        """Run the controller in this process, which must be an actor; stock starts another."""
         arguments["scaling_policy"] = FixedWorkers(self.scaling_config)
-        controller = ray.remote(num_cpus=0)(TrainController).remote(**arguments)
         try:
-            ray.get(controller.run.remote())
-            return ray.get(controller.get_result.remote())
+            controller = LeanController(**arguments)
+            asyncio.run(controller.run())
+            return controller.get_result()
         finally:
             _free_what_is_reserved()
 
@@ -68,8 +83,6 @@ def _free_what_is_reserved() -> None:
 
     Until the driver ends, says Ray; the next run of this Ray would wait for it for ever.
     """
-    if not ray.is_initialized():
-        return  # stopped by the user
     for name, group in placement_group_table().items():
         if group["state"] != "REMOVED":
             remove_placement_group(PlacementGroup(PlacementGroupID(bytes.fromhex(name))))

@@ -57,16 +57,13 @@ def test_each_worker_knows_its_place_and_no_helper_runs_beside_them(
     assert capfd.readouterr() == ("", "")
     assert set(ray._private.worker._global_node.all_processes) == {"gcs_server", "raylet"}
     actors = {actor["ActorClassName"] for actor in ray._private.state.actors().values()}
-    assert actors == {"TrainController", "SynchronizationActor", "RayTrainWorker"}
+    assert actors == {"_Host", "SynchronizationActor", "RayTrainWorker"}
 
 
-@pytest.mark.parametrize("verbose", [False, True])
-def test_what_is_left_out_of_ray_is_still_called_that(verbose: bool) -> None:
+def test_what_is_left_out_of_ray_is_still_called_that() -> None:
     # Else a new Ray starts these processes again, and nobody notices but the clock.
-    for dashboard in (False, True):
-        unwanted = local_ray._unwanted_processes(dashboard, verbose)
-        for owner, name in unwanted + local_ray._unwanted_messages(verbose):
-            assert callable(getattr(owner, name))
+    for owner, name in local_ray._left_out(dashboard=False, verbose=False):
+        assert callable(getattr(owner, name))
 
 
 def raise_user_error(_payload: None, context: WorkerContext) -> None:
