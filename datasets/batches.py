@@ -4,7 +4,8 @@ No row becomes a Python object: a batch is one gather for each column, a few mic
 then one step on the numbers. Half of a Python call per row would cost more than the gather.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,13 @@ import torch
 
 from trivium.datasets.batch import Batch
 from trivium.datasets.dataset import Dataset
-from trivium.datasets.gather import column_rows, gather_for, to_device
+from trivium.datasets.gather import column_rows, gather_for, take_each, to_device
 
 Places = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 _POOL = 50  # batches whose texts are sorted by length together
+_MOST_AHEAD = 8  # batches gathered together; more leave the processor's cache before they are used
+_BYTES_AHEAD = 2**20
 
 
 class Batches:
@@ -64,10 +67,12 @@ class Batches:
             return
         reader = _Reader(self._dataset, self._device)
         order = torch.from_numpy(self._order(epoch, reader.lengths))
-        step = self._world_size
-        for first in range(start * self._batch_size, self._num_rows, self._batch_size):
-            whole = order[first : first + self._batch_size]
-            yield reader.batch(whole, whole[self._rank :: step] if step > 1 else whole)
+        size, step = self._batch_size, self._world_size
+        ahead = size * reader.batches_ahead(size)
+        for first in range(start * size, self._num_rows, ahead):
+            wholes = order[first : first + ahead].split(size)
+            mine = [whole[self._rank :: step] for whole in wholes] if step > 1 else wholes
+            yield from reader.batches(wholes, mine)
 
     def _order(self, epoch: int, lengths: npt.NDArray[np.int64] | None) -> Places:
         """Places of the split's rows in the file, batch after batch, [num_rows]."""
@@ -106,16 +111,27 @@ class _Reader:
         self._rows = column_rows(dataset, "row")
         self._target = column_rows(dataset, "target")
         self._gathers = [gather_for(dataset, record, device) for record in dataset.meta.inputs]
-        starts = next((c.starts for c in dataset.columns.values() if c.starts is not None), None)
+        self._columns = dataset.columns
+        starts = next((c.starts for c in self._columns.values() if c.starts is not None), None)
         self.lengths = None if starts is None else np.diff(starts)
         """Tokens of each row of the file; None when there is no text."""
 
-    def batch(self, whole: torch.Tensor, mine: torch.Tensor) -> Batch:
-        """The rows `mine` of the global batch `whole`; both are places in the file."""
-        inputs: list[torch.Tensor] = []
-        for gather in self._gathers:
-            inputs.extend(gather(whole, mine))
-        target, rows = self._target.take(mine)[:, 0], self._rows.take(mine)[:, 0]
-        if self._device.type != "cpu":
-            target, rows = to_device(target, self._device), to_device(rows, self._device)
-        return Batch(tuple(inputs), target, rows, len(whole))
+    def batches_ahead(self, batch_size: int) -> int:
+        """How many batches are gathered together, before they are asked for."""
+        row_bytes = sum(
+            column.cells.itemsize * column.cells.shape[1]
+            for column in self._columns.values()
+            if column.starts is None
+        )
+        return max(1, min(_MOST_AHEAD, _BYTES_AHEAD // (row_bytes * batch_size)))
+
+    def batches(
+        self, wholes: Sequence[torch.Tensor], mine: Sequence[torch.Tensor]
+    ) -> Iterator[Batch]:
+        """The rows `mine` of each of the global batches `wholes`; all are places in the file."""
+        inputs = zip(*(gather(wholes, mine) for gather in self._gathers), strict=True)
+        targets, rows = take_each(self._target, mine), take_each(self._rows, mine)
+        for whole, parts, target, row in zip(wholes, inputs, targets, rows, strict=True):
+            if self._device.type != "cpu":
+                target, row = to_device(target, self._device), to_device(row, self._device)
+            yield Batch(tuple(chain.from_iterable(parts)), target, row, len(whole))

@@ -1,5 +1,6 @@
 """Gathering the rows of one input into tensors, with its step x * scale + shift."""
 
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,10 +12,26 @@ from trivium.datasets.rows import Rows, StoredCells, is_read, rows_of
 
 
 class Gather(Protocol):
-    """One input: `mine` are this worker's rows of the global batch `whole`, as file places."""
+    """One input of a few batches that follow each other."""
 
-    def __call__(self, whole: torch.Tensor, mine: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """New tensors on the device, which the caller may keep and change."""
+    def __call__(
+        self, wholes: Sequence[torch.Tensor], mine: Sequence[torch.Tensor]
+    ) -> Iterator[tuple[torch.Tensor, ...]]:
+        """For each batch new tensors on the device, which the caller may keep and change.
+
+        `mine` are this worker's rows of each of the global batches `wholes`, as file places.
+        """
+
+
+def take_each(rows: Rows, places: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
+    """The rows of a few batches, [B, width] each, or [B] where the width is 1.
+
+    One gather for all: a call costs more than the work on a small batch.
+    """
+    taken = rows.take(torch.cat(list(places)) if len(places) > 1 else places[0])
+    if taken.shape[1] == 1:
+        taken = taken.view(-1)
+    return taken.split([len(p) for p in places])
 
 
 def column_rows(dataset: Dataset, name: str) -> Rows:
@@ -46,15 +63,20 @@ class DenseGather:
             for v in (scale, shift)
         )
 
-    def __call__(self, whole: torch.Tensor, mine: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def __call__(
+        self, wholes: Sequence[torch.Tensor], mine: Sequence[torch.Tensor]
+    ) -> Iterator[tuple[torch.Tensor, ...]]:
         """Float32 [B, *shape]."""
-        cells = to_device(self._rows.take(mine), self._device)
-        x = cells.float().view(len(mine), *self._shape)
+        for cells in take_each(self._rows, mine):
+            yield (self._numbers(to_device(cells, self._device)),)
+
+    def _numbers(self, cells: torch.Tensor) -> torch.Tensor:
+        x = cells.float().view(len(cells), *self._shape)
         if self._is_identity:
-            return (x,)
+            return x
         if self._is_uniform:  # one pass over the cells instead of two
-            return (torch.add(self._shift, x, alpha=self._factor, out=x),)
-        return (x.mul_(self._scale).add_(self._shift),)
+            return torch.add(self._shift, x, alpha=self._factor, out=x)
+        return x.mul_(self._scale).add_(self._shift)
 
 
 class TokensGather:
@@ -71,8 +93,13 @@ class TokensGather:
             else torch.from_numpy(column.cells)
         )
 
-    def __call__(self, whole: torch.Tensor, mine: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def __call__(
+        self, wholes: Sequence[torch.Tensor], mine: Sequence[torch.Tensor]
+    ) -> Iterator[tuple[torch.Tensor, ...]]:
         """Tokens int64 [B, T] and lengths int64 [B]."""
+        return map(self._padded, wholes, mine)
+
+    def _padded(self, whole: torch.Tensor, mine: torch.Tensor) -> tuple[torch.Tensor, ...]:
         starts, lengths = self._extents(mine)
         longest = lengths if whole is mine else self._extents(whole)[1]
         steps = torch.arange(int(longest.max()))
@@ -96,9 +123,12 @@ class IdGather:
     def __init__(self, rows: Rows, device: torch.device) -> None:
         self._rows, self._device = rows, device
 
-    def __call__(self, whole: torch.Tensor, mine: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def __call__(
+        self, wholes: Sequence[torch.Tensor], mine: Sequence[torch.Tensor]
+    ) -> Iterator[tuple[torch.Tensor, ...]]:
         """Int64 [B]."""
-        return (to_device(self._rows.take(mine)[:, 0], self._device),)
+        for ids in take_each(self._rows, mine):
+            yield (to_device(ids, self._device),)
 
 
 def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -117,15 +117,24 @@ def _join(ray: Any, address: str, working_dir: Path | None, level: int, verbose:
             runtime_env["working_dir"] = str(working_dir)
     try:
         _demand_listener(address)
+        _use_token_if_there_is_one()
         with _returning(_muted(verbose)):
             ray.init(
                 address=address, runtime_env=runtime_env, logging_level=level, log_to_driver=verbose
             )
     except OSError as error:
         raise UserError(
-            f"no Ray cluster answers at {address} ({error}); "
-            "without RAY_ADDRESS the job runs on this machine"
+            f"no Ray cluster answers at {address} ({error}); if one runs there, RAY_AUTH_TOKEN must "
+            "be its token; without RAY_ADDRESS the job runs on this machine"
         ) from None
+
+
+def _use_token_if_there_is_one() -> None:
+    """Clusters of Ray 2.60 want a token by default; `ray.init` sends it to none given by address."""
+    with contextlib.suppress(ImportError):
+        from ray._private.authentication import authentication_token_setup as setup
+
+        setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
 
 
 def _demand_listener(address: str) -> None:

@@ -8,6 +8,7 @@ ALGORITHMS = {
     "ppo": "trivium.trainers.rl.actor_critic.ppo:Ppo",
     "q_learning": "trivium.trainers.rl.tabular.trainer:QLearning",
     "reinforce": "trivium.trainers.rl.actor_critic.reinforce:Reinforce",
+    "rllib/*": "trivium.trainers.rl.rllib.trainer:Rllib",
     "sarsa": "trivium.trainers.rl.tabular.trainer:Sarsa",
     "supervised": "trivium.trainers.supervised.trainer:Supervised",
 }

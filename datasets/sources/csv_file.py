@@ -26,8 +26,19 @@ def schema(file: Path) -> pa.Schema:
     do not depend on the order of the rows.
     """
     types: dict[str, pa.DataType] = {}
+    try:
+        found = _settled(file, types, use_threads=True)
+    except pa.ArrowInvalid:
+        found = _settled(file, types, use_threads=False)  # only so does Arrow tell the row
+    if binary := [f.name for f in found if pa.types.is_binary(f.type)]:
+        raise pa.ArrowInvalid(f"column {', '.join(binary)} is not UTF-8 text; save it as UTF-8")
+    return found
+
+
+def _settled(file: Path, types: dict[str, pa.DataType], use_threads: bool) -> pa.Schema:
+    """The schema that all rows fit; columns that had to be widened are added to `types`."""
     while True:
-        with _open(file, types) as reader:
+        with _open(file, types, use_threads=use_threads) as reader:
             found = reader.schema
             try:
                 for _ in reader:
@@ -39,8 +50,6 @@ def schema(file: Path) -> pa.Schema:
                 name = found.names[int(misfit[1])]
                 types[name] = _WIDER.get(misfit[2], pa.string())
                 continue
-        if binary := [f.name for f in found if pa.types.is_binary(f.type)]:
-            raise pa.ArrowInvalid(f"column {', '.join(binary)} is not UTF-8 text; save it as UTF-8")
         return found
 
 
@@ -52,11 +61,14 @@ def batches(file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
 
 
 def _open(
-    file: Path, types: dict[str, pa.DataType], columns: list[str] | None = None
+    file: Path,
+    types: dict[str, pa.DataType],
+    columns: list[str] | None = None,
+    use_threads: bool = True,
 ) -> csv.CSVStreamingReader:
     return csv.open_csv(
         pa.input_stream(str(file), compression="detect"),
-        csv.ReadOptions(block_size=4 * 2**20),
+        csv.ReadOptions(block_size=4 * 2**20, use_threads=use_threads),
         csv.ParseOptions(delimiter=_delimiter(file), newlines_in_values=True),
         csv.ConvertOptions(column_types=types, include_columns=columns),
     )

@@ -63,6 +63,11 @@ def play_episodes(
     than long ones. `is_stopping` is asked between steps; when it says yes, what has ended by then
     is returned.
     """
+    if hasattr(player, "play"):  # RLlib's many agents and DreamerV3 play in a runner of their own
+        own: list[Episode] = player.play(
+            settings, episodes, seed, sample=sample, max_steps=max_steps, is_stopping=is_stopping
+        )
+        return own
     if has_native_vector(settings):
         return _play_native(player, settings, episodes, seed, sample, max_steps, is_stopping)
     return _play_copies(player, settings, episodes, seed, sample, max_steps, is_stopping)

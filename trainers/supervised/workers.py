@@ -37,7 +37,12 @@ class Workers:
         model = model.to(self.device)
         if self.world_size == 1:
             return model
+        import warnings
+
         from torch.nn.parallel import DistributedDataParallel
+
+        # Gradients of channels-last layers are copied into the buckets; the copy is small.
+        warnings.filterwarnings("ignore", message="Grad strides do not match")
 
         devices = [self.device.index] if self.device.type == "cuda" else None
         # Buffers are made equal once an epoch instead of at each step: see `equal_buffers`.

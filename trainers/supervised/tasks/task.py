@@ -29,10 +29,14 @@ class Tally:
 
     def add(self, loss: torch.Tensor, num_rows: int, *sums: torch.Tensor) -> None:
         """Add a batch: its mean loss, and for each further sum the batch's share."""
-        self.num_rows += num_rows
-        self.sums[0].add_(loss.detach(), alpha=num_rows)
+        self.add_loss(loss, num_rows)
         for total, value in zip(self.sums[1:], sums, strict=True):
             total.add_(value)
+
+    def add_loss(self, loss: torch.Tensor, num_rows: int) -> None:
+        """Add a batch's mean loss; its share of the further sums is added by itself."""
+        self.num_rows += num_rows
+        self.sums[0].add_(loss.detach(), alpha=num_rows)
 
     def packed(self) -> torch.Tensor:
         """All sums and the row count in one float64 vector: to add up over workers, or to save."""

@@ -1,0 +1,149 @@
+"""What is measured: each subject's command, and how its figures are read.
+
+A measurement is one whole process. Its learning time counts from the start of learning, without
+imports, evaluation and saving, for all alike (peers/race.py); the time of the whole command is
+measured for Trivium alone, from `trivium train` to its solved policy.
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PEERS = ROOT / "benchmarks/.venv-rl/bin/python"
+PYTHON = ROOT / ".venv/bin/python"
+TRIVIUM = ROOT / ".venv/bin/trivium"
+TIMEOUT_S = 1800
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One way to learn one task."""
+
+    name: str
+    task: str
+    command: tuple[str, ...]
+    """Less the seed, which comes last."""
+    num_seeds: int = 5
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Of one process."""
+
+    subject: str
+    task: str
+    seed: int
+    reached: bool
+    learning_s: float
+    env_steps: int
+    env_steps_per_s: float
+    return_mean: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+class Failed(Exception):
+    """A subject did not run to its end."""
+
+
+def _peer(script: str, *arguments: str) -> tuple[str, ...]:
+    return (str(PEERS), str(HERE / "peers" / script), *arguments)
+
+
+def _trivium(task: str, job: str) -> tuple[str, ...]:
+    script = str(HERE / "peers" / "trivium_job.py")
+    return (str(PYTHON), script, task, str(ROOT / "jobs" / f"{job}.yaml"))
+
+
+def _learners() -> tuple[Subject, ...]:
+    single = (Subject("single file", t, _peer("single_file.py", t)) for t in ("cartpole",))
+    return (
+        Subject("trivium ppo", "cartpole", _trivium("cartpole", "cartpole-ppo")),
+        Subject("sb3 ppo", "cartpole", _peer("sb3.py", "cartpole", "ppo")),
+        *single,
+        Subject("rllib ppo", "cartpole", _peer("rllib_stock.py", "cartpole"), num_seeds=2),
+        Subject("trivium dqn", "cartpole", _trivium("cartpole", "cartpole-dqn")),
+        Subject("sb3 dqn", "cartpole", _peer("sb3.py", "cartpole", "dqn")),
+        Subject("trivium ppo", "lunarlander", _trivium("lunarlander", "lunarlander-ppo"), 3),
+        Subject("sb3 ppo", "lunarlander", _peer("sb3.py", "lunarlander", "ppo"), 3),
+        Subject("rllib ppo", "lunarlander", _peer("rllib_stock.py", "lunarlander"), 1),
+    )
+
+
+def _tabular() -> tuple[Subject, ...]:
+    tasks = ("frozenlake8x8", "taxi", "cliffwalking")
+    return tuple(
+        subject
+        for task in tasks
+        for subject in (
+            Subject("trivium q_learning", task, _trivium(task, f"{task}-q-learning")),
+            Subject("plain loop", task, _peer("plain_tabular.py", task)),
+        )
+    )
+
+
+SUBJECTS = (*_learners(), *_tabular())
+
+
+def measure(subject: Subject, seed: int) -> Measurement:
+    """Run `subject` once with `seed`.
+
+    Raises:
+        Failed: it did not run to its end.
+    """
+    words = (*subject.command, str(seed))
+    done = _run(words)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(words)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+    found = json.loads(next(x for x in done.stdout.splitlines() if x.startswith('{"reached"')))
+    return Measurement(subject.name, subject.task, seed, **found)
+
+
+def measure_command(seed: int) -> Measurement:
+    """`trivium train` on CartPole as a user types it: seconds from the command to solved."""
+    with tempfile.TemporaryDirectory() as store:
+        job = str(ROOT / "jobs" / "cartpole-ppo.yaml")
+        words = (str(TRIVIUM), "train", job, "--set", f"seed={seed}", "--store", store)
+        began = time.time()
+        done = _run(words)
+        if done.returncode != 0:
+            raise Failed(f"{' '.join(words)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+        (folder,) = Path(store).glob("cartpole-ppo-*")
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        last, result = json.loads(lines[-1]), json.loads((folder / "result.json").read_text())
+        solved_s = (folder / "checkpoints" / "best").stat().st_mtime - began
+    mean = result["metrics"]["test/return_mean"]
+    rate = result.get("env_steps_per_s", 0.0)
+    return Measurement(
+        "trivium train",
+        "cartpole, command",
+        seed,
+        mean >= 470,
+        solved_s,
+        last["env_steps"],
+        rate,
+        mean,
+    )
+
+
+def _run(words: tuple[str, ...]) -> "subprocess.CompletedProcess[str]":
+    # One thread: for networks this small the second one costs more than it brings.
+    own = {"OMP_NUM_THREADS": "1", "RAY_DEDUP_LOGS": "0", "PYTHONWARNINGS": "ignore"}
+    return subprocess.run(
+        words,
+        cwd=HERE,
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
