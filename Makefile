@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo test lint types check wheel-smoke scorecards bench-supervised bench-tune schema clean
+.PHONY: help setup demo test lint types check wheel-smoke scorecards bench-supervised bench-rl bench-tune schema clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ scorecards: setup  ## train every ready-made job over seeds, write jobs/README.m
 
 bench-supervised: setup  ## speed against plain PyTorch, Lightning and Ray Train
 	@bash benchmarks/supervised/run
+
+bench-rl: setup  ## learning time against Stable-Baselines3, RLlib and plain loops
+	@bash benchmarks/rl/run
 
 bench-tune: setup  ## cost of a trial against stock Ray Tune and Optuna alone
 	@$(BIN)/python benchmarks/tuning/compare.py --long

@@ -118,7 +118,7 @@ class _Reader:
 
     def batches_ahead(self, batch_size: int) -> int:
         """How many batches are gathered together, before they are asked for."""
-        row_bytes = sum(
+        row_bytes: int = sum(
             column.cells.itemsize * column.cells.shape[1]
             for column in self._columns.values()
             if column.starts is None

@@ -31,7 +31,8 @@ def take_each(rows: Rows, places: Sequence[torch.Tensor]) -> Sequence[torch.Tens
     taken = rows.take(torch.cat(list(places)) if len(places) > 1 else places[0])
     if taken.shape[1] == 1:
         taken = taken.view(-1)
-    return taken.split([len(p) for p in places])
+    parts: Sequence[torch.Tensor] = taken.split([len(p) for p in places])
+    return parts
 
 
 def column_rows(dataset: Dataset, name: str) -> Rows:

@@ -124,13 +124,13 @@ def _join(ray: Any, address: str, working_dir: Path | None, level: int, verbose:
             )
     except OSError as error:
         raise UserError(
-            f"no Ray cluster answers at {address} ({error}); if one runs there, RAY_AUTH_TOKEN must "
-            "be its token; without RAY_ADDRESS the job runs on this machine"
+            f"no Ray cluster answers at {address} ({error}); if one runs there, "
+            "RAY_AUTH_TOKEN must be its token; without RAY_ADDRESS the job runs on this machine"
         ) from None
 
 
 def _use_token_if_there_is_one() -> None:
-    """Clusters of Ray 2.60 want a token by default; `ray.init` sends it to none given by address."""
+    """Clusters of Ray 2.60 want a token; `ray.init` sends it to none that is given by address."""
     with contextlib.suppress(ImportError):
         from ray._private.authentication import authentication_token_setup as setup
 

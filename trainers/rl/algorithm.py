@@ -7,6 +7,7 @@ started for them). A subclass fills in `prepare`, `update`, `env_steps`, `take_e
 `player`, `save_weights`, `get_training_state` and `set_training_state`.
 """
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,13 @@ class VectorAlgorithm(Algorithm):  # type: ignore[misc]
         """Trainable's, with the config as a dict that is made once, not copied in every result."""
         filled: dict[str, Any] = Trainable.get_auto_filled_metrics(self, *args, **kwargs)
         return filled | {"config": self._plain_config}
+
+    def _setup_logdir(self) -> None:
+        """Tune has a folder for a trial; else none: RLlib would leave one in ~/ray_results."""
+        if self._storage:
+            super()._setup_logdir()
+        else:
+            self._logdir = tempfile.gettempdir()
 
     def restore_env_runners(self, env_runner_group: Any) -> list[int]:
         """None to restore: there is no EnvRunnerGroup."""

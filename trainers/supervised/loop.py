@@ -85,6 +85,11 @@ class Loop:
         self.watch = GradientWatch(
             settings.gradients, model, skips_non_finite=self.scaler.is_enabled()
         )
+        self._scales = self.scaler.is_enabled()
+        # Batch normalisation has no spread over a single row.
+        normalizes = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
+        self._fewest_rows = 2 if normalizes else 1
+        self._spare: tuple[torch.Tensor, ...] | None = None
         self.progress = Progress()
         self.tally = task.new_tally(self.device)
         self.best_weights: dict[str, torch.Tensor] | None = None
@@ -142,13 +147,16 @@ class Loop:
         for index, batch in enumerate(group):
             with self.workers.without_sync(self.learner, index == len(group) - 1):
                 self._backward(batch, share=1.0 / len(group))
-        if self.scaler.is_enabled():
+        if self._scales:
             self.scaler.unscale_(self.optimizer)
         for sentence in self.watch.look(self.progress.step):
             self._warn(sentence)
         clip_gradients(self.model, self.settings.gradients)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        if self._scales:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        else:
+            self.optimizer.step()
         self.progress.step += 1
         if self.progress.first_step_at is None:
             self.progress.first_step_at = time.time()
@@ -156,15 +164,37 @@ class Loop:
                 self.writer.mark_first_step()
 
     def _backward(self, batch: Batch, share: float) -> None:
-        with self._autocast():
+        if len(batch.target) < self._fewest_rows:
+            self._take_part(batch)
+            return
+        if self.settings.precision == "float32":
             outputs = self.learner(*batch.inputs)
             loss = self.task.loss(outputs, batch.target)
+        else:
+            with self._autocast():
+                outputs = self.learner(*batch.inputs)
+                loss = self.task.loss(outputs, batch.target)
         if self.device.type == "cpu" and not math.isfinite(loss.item()):
             self._end_not_finite(batch)  # asking a GPU would wait for it: see the epoch's end
         self.task.count(self.tally, outputs, batch.target, loss)
         # Workers' gradients are averaged, so a worker with more rows than its share counts more.
         weight = share * len(batch.target) * self.workers.world_size / batch.size
-        self.scaler.scale(loss if weight == 1.0 else loss * weight).backward()
+        if weight != 1.0:
+            loss = loss * weight
+        if self._scales:
+            loss = self.scaler.scale(loss)
+        loss.backward()
+        if self.workers.world_size > 1:
+            self._spare = batch.inputs
+
+    def _take_part(self, batch: Batch) -> None:
+        """A last batch too small to learn from: none of it here, or one row to normalise over.
+
+        Other workers average gradients all the same, and wait for zeros from this one.
+        """
+        if self.workers.world_size > 1:
+            inputs = self._spare if self._spare is not None else batch.inputs
+            (self.learner(*inputs).sum() * 0.0).backward()
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         precision = self.settings.precision

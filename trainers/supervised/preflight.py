@@ -31,7 +31,9 @@ def describe(
         ("memory", _memory(job, dataset, model, summary)),
         ("resources", _resources(job)),
     )
-    return Preflight(facts, tuple(_problems(job, dataset, task)), tuple(_warnings(job, dataset)))
+    return Preflight(
+        facts, tuple(_problems(job, dataset, task, model)), tuple(_warnings(job, dataset))
+    )
 
 
 def _data(dataset: Dataset) -> str:
@@ -106,13 +108,22 @@ def _resources(job: SupervisedJob) -> str:
     return f"{asked}; this machine has {cores} cores and {gpus} GPUs"
 
 
-def _problems(job: SupervisedJob, dataset: Dataset, task: Task) -> list[str]:
+def _normalizes_batches(model: nn.Module) -> bool:
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
+
+
+def _problems(job: SupervisedJob, dataset: Dataset, task: Task, model: nn.Module) -> list[str]:
     problems = []
     workers, size = job.resources.num_workers, batch_size(job, dataset)
     if size < workers:
         problems.append(
             f"algorithm.batch_size: {size} rows a batch cannot be shared by {workers} workers; "
             f"at least {workers}"
+        )
+    if size < 2 * workers and _normalizes_batches(model):
+        problems.append(
+            f"algorithm.batch_size: batch normalisation needs 2 rows on each worker, and there are "
+            f"{size} for {workers}; take more, or model.normalization: layer"
         )
     gpus = job.resources.gpus_per_worker
     if gpus != "auto" and gpus > 0 and not torch.cuda.is_available() and workers == 1:

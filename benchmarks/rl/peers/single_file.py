@@ -1,4 +1,4 @@
-"""PPO in one file in the manner of CleanRL, with its usual settings: python single_file.py TASK SEED.
+"""PPO in one file in the manner of CleanRL, with its settings: python single_file.py TASK SEED.
 
 Written for this comparison after the description in "The 37 Implementation Details of PPO"
 (https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/).

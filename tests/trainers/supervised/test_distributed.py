@@ -33,7 +33,8 @@ def test_an_address_where_no_cluster_answers_is_a_mistake() -> None:
         run_workers(write_place, Path(), Resources(), name="x", address="127.0.0.1:1")
     assert str(error.value) == (
         "no Ray cluster answers at 127.0.0.1:1 ([Errno 111] Connection refused); "
-        "if one runs there, RAY_AUTH_TOKEN must be its token; without RAY_ADDRESS the job runs on this machine"
+        "if one runs there, RAY_AUTH_TOKEN must be its token; "
+        "without RAY_ADDRESS the job runs on this machine"
     )
 
 

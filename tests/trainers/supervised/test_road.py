@@ -216,6 +216,25 @@ def test_check_starts_nothing_and_says_what_would_be(job: Path, type_command) ->
     assert not (job.parent / "runs").exists()
 
 
+def test_a_last_batch_of_one_row_does_not_end_a_model_with_batch_normalisation(
+    job: Path, type_command
+) -> None:
+    store = job.parent / "runs"
+    rows = 1257  # of the training split: one more than 157 batches of 8
+    typed = type_command(
+        "train", job, "--store", store, "--set", "algorithm.batch_size=8",
+        "--set", "model.normalization=batch", "--set", "algorithm.epochs=1",
+    )  # fmt: skip
+    assert typed.code == 0, typed.err
+    assert f"train {rows:,}" in typed.out
+    refused = type_command(
+        "train", job, "--store", store, "--set", "algorithm.batch_size=1",
+        "--set", "model.normalization=batch",
+    )  # fmt: skip
+    assert refused.code == 2
+    assert "batch normalisation needs 2 rows on each worker, and there are 1 for 1" in refused.err
+
+
 def test_a_model_of_ones_own_is_named_by_its_file(tmp_path: Path, type_command) -> None:
     (tmp_path / "nets.py").write_text(
         "import torch\n"
