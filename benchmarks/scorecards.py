@@ -118,7 +118,7 @@ def table(results: dict[str, Any], cards: tuple[Card, ...]) -> list[str]:
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     lines += [_row(card, results[card.job]) for card in cards if card.job in results]
-    machines = {results[c.job]["machine"]["summary"] for c in cards if c.job in results}
+    machines = {results[c.job]["machine"] for c in cards if c.job in results}
     commands = [f"- `{results[c.job]['command']}`" for c in cards if c.job in results]
     return [*lines, "", f"Measured on: {'; '.join(sorted(machines))}.", "Commands:", "", *commands]
 

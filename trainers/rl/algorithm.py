@@ -120,7 +120,7 @@ class VectorAlgorithm(Algorithm):  # type: ignore[misc]
         return filled | {"config": self._plain_config}
 
     def _setup_logdir(self) -> None:
-        """Tune has a folder for a trial; else none: RLlib would leave one in ~/ray_results."""
+        """Tune has a folder for a trial; else none, where RLlib makes one in ~/ray_results."""
         if self._storage:
             super()._setup_logdir()
         else:

@@ -135,6 +135,7 @@ class RllibAlgorithm(VectorAlgorithm):
         """See `VectorAlgorithm`: RLlib's learners (weights, optimizers) and counters."""
         return {
             "learner_group": self.stock.learner_group.get_state(),
+            "metrics": self.stock.metrics.get_state(),
             "iteration": self.stock.iteration,
             "env_steps": self._env_steps,
         }
@@ -148,19 +149,9 @@ class RllibAlgorithm(VectorAlgorithm):
                 from_worker_or_learner_group=self.stock.learner_group, inference_only=True
             )
         self.stock._iteration = int(state["iteration"])
+        self.stock.metrics.set_state(state["metrics"])
         self._env_steps = int(state["env_steps"])
-        self._count_on()
         return False
-
-    def _count_on(self) -> None:
-        """Let RLlib's own counter, which its schedules read, go on from here."""
-        from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
-
-        self.stock.metrics.log_value(
-            (ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME),
-            self._env_steps,
-            reduce="lifetime_sum",
-        )
 
     def cleanup(self) -> None:
         """Called by `stop`."""
