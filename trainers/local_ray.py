@@ -3,7 +3,7 @@
 `ray.init()` joins whatever cluster happens to run on the machine; here joining is explicit. A Ray
 of our own keeps its files in a short folder of its own (a unix socket's path holds 107 bytes)
 that goes away with it, and starts fewer processes than stock Ray: what was left out and what
-each saved stands in docs/ray-train-startup.md.
+each saved is what benchmarks/ray_startup.py measures.
 """
 
 import contextlib

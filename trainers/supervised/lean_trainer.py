@@ -2,7 +2,7 @@
 
 Ray Train starts a process for each of them, and each costs one to two seconds on two cores. They
 guard against a cluster's accidents; here the cluster is these workers, and ends with them. A
-cluster that is joined gets the stock TorchTrainer. docs/ray-train-startup.md has the figures.
+cluster that is joined gets the stock TorchTrainer. benchmarks/ray_startup.py measures it.
 
 This file alone knows Ray Train's inner names; its tests fail when a later Ray moves them.
 """
