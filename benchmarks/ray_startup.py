@@ -93,13 +93,14 @@ def run_trivium() -> None:
     from trivium.trainers.supervised.distributed import RayWorkers
 
     settings = {name: os.environ[name] for name in (TIMELINE, BEGAN)}
-    with RayWorkers(Resources(num_workers=2)) as workers:
+    with RayWorkers(2) as workers:
         import torch  # noqa: F401
 
         mark("torch imported")
         workers._started.wait()
         mark("ray.init")
-        workers.run(lambda payload, _context: first_step(payload), settings, name="startup")
+        resources = Resources(num_workers=2)
+        workers.run(lambda payload, _: first_step(payload), settings, resources, name="startup")
         mark("fit returned")
     mark("ray.shutdown")
 
@@ -145,6 +146,8 @@ def _cpu_of_marked(mark: bytes, known: set[int]) -> dict[int, tuple[str, float]]
             words = (folder / "cmdline").read_text().split("\0")
         except OSError:
             continue  # ended meanwhile
+        if not words[0]:
+            continue  # a process that has ended keeps its last figures
         ticks = int(fields[11]) + int(fields[12])
         found[pid] = (_kind(words), ticks / os.sysconf("SC_CLK_TCK"))
     return found

@@ -19,18 +19,20 @@ from trivium.trainers.supervised.distributed import RayWorkers, WorkerContext, r
 
 ray = pytest.importorskip("ray")
 
+TWO = Resources(num_workers=2)
+
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[RayWorkers]:
     # Workers cannot import a test by name, so its functions travel whole.
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    with RayWorkers(Resources(num_workers=2, cpus_per_worker=1)) as workers:
+    with RayWorkers(2) as workers:
         yield workers
 
 
 def test_an_address_where_no_cluster_answers_is_a_mistake() -> None:
     with pytest.raises(UserError) as error:
-        run_workers(write_place, Path(), Resources(), name="x", address="127.0.0.1:1")
+        run_workers(write_place, Path(), TWO, name="x", address="127.0.0.1:1")
     assert str(error.value) == (
         "no Ray cluster answers at 127.0.0.1:1 ([Errno 111] Connection refused); "
         "if one runs there, RAY_AUTH_TOKEN must be its token; "
@@ -49,7 +51,7 @@ def write_place(folder: Path, context: WorkerContext) -> None:
 def test_each_worker_knows_its_place_and_no_helper_runs_beside_them(
     workers: RayWorkers, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    workers.run(write_place, tmp_path, name="places")
+    workers.run(write_place, tmp_path, TWO, name="places")
     threads = max(1, len(os.sched_getaffinity(0)) // 2)
     for rank in (0, 1):
         context = f"WorkerContext(rank={rank}, world_size=2, local_rank={rank}, device='cpu')"
@@ -75,7 +77,7 @@ def raise_user_error(_payload: None, context: WorkerContext) -> None:
 
 def test_an_error_written_for_the_user_comes_back_unchanged(workers: RayWorkers) -> None:
     with pytest.raises(UserError) as error:
-        workers.run(raise_user_error, None, name="user-error")
+        workers.run(raise_user_error, None, TWO, name="user-error")
     assert error.value.mistakes == (Mistake("dataset.source", "no file data.csv"),)
 
 
@@ -89,7 +91,7 @@ def test_any_other_error_tells_worker_node_and_traceback(
     workers: RayWorkers, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(RunFailed) as error:
-        workers.run(divide_by_zero, None, name="error")
+        workers.run(divide_by_zero, None, TWO, name="error")
     first, head, *_, last = str(error.value).splitlines()
     assert first == f"worker 1 on {os.uname().nodename} failed:"
     assert head == "Traceback (most recent call last):"
@@ -109,7 +111,7 @@ def test_a_worker_that_dies_is_told_in_one_line(
     workers: RayWorkers, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(RunFailed) as error:
-        workers.run(die, None, name="death")
+        workers.run(die, None, TWO, name="death")
     assert re.fullmatch(  # how it is noticed depends on how far the others are
         r"(worker 1 died;|the workers could not run:) most often the machine is out of memory\. "
         r"Worker exit type: [^\n]*",
@@ -134,7 +136,7 @@ def test_ctrl_c_reaches_this_process_and_the_workers_end_well(
 
     before = signal.signal(signal.SIGINT, lambda *_: (tmp_path / "stop").touch())
     try:
-        workers.run(wait_for_stop, tmp_path, name="ctrl-c", on_wait=interrupt_once_started)
+        workers.run(wait_for_stop, tmp_path, TWO, name="ctrl-c", on_wait=interrupt_once_started)
     finally:
         signal.signal(signal.SIGINT, before)
     assert (tmp_path / "saved0").exists() and (tmp_path / "saved1").exists()
@@ -144,13 +146,14 @@ SCRIPT = """
 import sys, time
 from pathlib import Path
 from trivium.platform.job import Resources
-from trivium.trainers.supervised.distributed import run_workers
+from trivium.trainers.supervised.distributed import run_workers, starting_ahead
 
 def wait(folder, context):
     (folder / f"started{context.rank}").touch()
     time.sleep(600)
 
-run_workers(wait, Path(sys.argv[1]), Resources(num_workers=2, cpus_per_worker=1), name="stop")
+with starting_ahead(2):
+    run_workers(wait, Path(sys.argv[1]), Resources(num_workers=2), name="stop")
 """
 
 

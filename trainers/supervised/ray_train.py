@@ -1,0 +1,152 @@
+"""One run of a function on several workers, by Ray Train's TorchTrainer."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from trivium.platform.errors import TriviumError
+from trivium.platform.job import Resources
+from trivium.trainers.supervised.worker_failure import WorkerFailure, explain
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """A worker's place among the others."""
+
+    rank: int
+    """0 to world_size - 1; rank 0 reports."""
+    world_size: int
+    local_rank: int
+    """The rank among the workers of this machine."""
+    device: str
+    """Where this worker computes, as torch names it: cpu, cuda:0."""
+
+
+@dataclass(frozen=True)
+class TrainRun(Generic[T]):
+    """One call of a function on all workers."""
+
+    worker: Callable[[T, WorkerContext], None]
+    payload: T
+    name: str
+    resources: Resources
+
+    def fit(self, trainer_type: Any, cpus_per_worker: float) -> None:
+        """Run it by a trainer of Ray Train; raises what `RayWorkers.run` says."""
+        from ray.train import RunConfig, ScalingConfig
+
+        worker, payload = self.worker, self.payload
+        gpus = _gpus_per_worker(self.resources)
+        # Ray Train keeps a few small files of its own about a run; ours are in the run folder.
+        with tempfile.TemporaryDirectory(prefix="trivium-", ignore_cleanup_errors=True) as folder:
+            trainer = trainer_type(
+                lambda: _enter(worker, payload),
+                scaling_config=ScalingConfig(
+                    num_workers=self.resources.num_workers,
+                    use_gpu=gpus > 0,
+                    resources_per_worker={"CPU": cpus_per_worker} | ({"GPU": gpus} if gpus else {}),
+                ),
+                run_config=RunConfig(name=self.name, storage_path=folder),
+            )
+            try:
+                trainer.fit()
+            except Exception as error:
+                raise explain(error) from None
+
+
+def fit_here(run: TrainRun[Any]) -> None:
+    """On a cluster that was joined: the stock trainer, which starts its controller there."""
+    from ray.train.torch import TorchTrainer
+
+    run.fit(TorchTrainer, run.resources.cpus_per_worker or 1.0)
+
+
+class FitElsewhere:
+    """On a Ray of our own: the trainer lives in one of its processes, together with its controller.
+
+    That process imports Ray Train while this one does its own work, which so never imports it.
+    """
+
+    def __init__(self) -> None:
+        self._host = self._new_host()
+
+    def __call__(self, run: TrainRun[Any]) -> None:
+        """Wait for `run`; raises what `RayWorkers.run` says."""
+        import ray
+
+        try:
+            error = ray.get(self._host.fit.remote(run))
+        except ray.exceptions.RayActorError as death:
+            if ray.is_initialized():
+                self._host = self._new_host()
+            raise explain(death) from None
+        if error is not None:
+            raise error
+
+    @staticmethod
+    def _new_host() -> Any:
+        import ray
+
+        return ray.remote(num_cpus=0)(_Host).remote()
+
+
+class _Host:
+    """The actor of `FitElsewhere`."""
+
+    def __init__(self) -> None:
+        from trivium.trainers.supervised.lean_trainer import LeanTorchTrainer
+
+        self._trainer_type = LeanTorchTrainer
+
+    def fit(self, run: TrainRun[Any]) -> TriviumError | None:
+        """Run it; an error is returned, since Ray would wrap one that is raised."""
+        try:
+            # A CPU of this Ray is a process that it has started ahead; threads are shared apart.
+            run.fit(self._trainer_type, cpus_per_worker=1.0)
+        except TriviumError as error:
+            return error
+        return None
+
+
+def _enter(worker: Callable[[T, WorkerContext], None], payload: T) -> None:
+    """What runs in each worker."""
+    import ray.train
+    import ray.train.torch
+
+    place = ray.train.get_context()
+    context = WorkerContext(
+        rank=place.get_world_rank(),
+        world_size=place.get_world_size(),
+        local_rank=place.get_local_rank(),
+        device=str(ray.train.torch.get_device()),
+    )
+    _share_threads(place.get_local_world_size())
+    try:
+        worker(payload, context)
+    except BaseException as error:
+        raise WorkerFailure.of(error, context.rank) from None
+
+
+def _share_threads(workers_here: int) -> None:
+    """Give torch this worker's share of the machine's cores, so that the workers do not fight."""
+    import torch
+
+    threads = max(1, _num_cores() // workers_here)
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # for libraries that are loaded later
+    torch.set_num_threads(threads)
+
+
+def _gpus_per_worker(resources: Resources) -> float:
+    if resources.gpus_per_worker != "auto":
+        return resources.gpus_per_worker
+    import ray
+
+    return 1.0 if ray.cluster_resources().get("GPU", 0) >= resources.num_workers else 0.0
+
+
+def _num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
