@@ -19,20 +19,25 @@ from typing import Any
 
 from trivium.platform.errors import UserError
 
-LOCAL_ENVIRONMENT: Mapping[str, str] = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_worker_niceness": "0",  # stock workers give way to everything else on the machine
+JOINED_ENVIRONMENT: Mapping[str, str] = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else each start prints a FutureWarning
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a worker as here
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # what a worker prints goes where it wants it
+}
+"""What Ray reads from the environment of whoever uses it; a user's own value wins."""
+
+LOCAL_ENVIRONMENT: Mapping[str, str] = {
+    **JOINED_ENVIRONMENT,
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # stock workers give way to everything else on the machine
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # an actor that watches for reclaimed cloud nodes
     "RAY_WARN_BLOCKING_GET_INSIDE_ASYNC": "0",  # Ray Train's controller does that
     "RAY_TRAIN_METRICS_ENABLED": "0",  # Prometheus series that nobody scrapes here
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # how late the end of a run is noticed; stock 2
-    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": "0",
     "RAY_TRAIN_ENABLE_WORKER_STRUCTURED_LOGGING": "0",
 }
-"""What Ray reads from the environment, here and in its processes; a user's own value wins."""
+"""The same for a Ray of our own, whose processes inherit it."""
 
 
 @contextlib.contextmanager
@@ -68,11 +73,12 @@ def ray_session(
         yield False
         return
     if address != "local":
-        _join(ray, address, working_dir, level, verbose)
-        try:
-            yield False
-        finally:
-            ray.shutdown()
+        with _environment(JOINED_ENVIRONMENT):
+            _join(ray, address, working_dir, level, verbose)
+            try:
+                yield False
+            finally:
+                ray.shutdown()
         return
     folder = _short_folder()
     try:
