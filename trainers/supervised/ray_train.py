@@ -42,7 +42,9 @@ class TrainRun(Generic[T]):
         worker, payload = self.worker, self.payload
         gpus = _gpus_per_worker(self.resources)
         # Ray Train keeps a few small files of its own about a run; ours are in the run folder.
-        with tempfile.TemporaryDirectory(prefix="trivium-", ignore_cleanup_errors=True) as folder:
+        # When this process is killed, `ray_session` sweeps what has a name like this.
+        prefix = f"trivium-ray-{os.getpid()}-"
+        with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
             trainer = trainer_type(
                 lambda: _enter(worker, payload),
                 scaling_config=ScalingConfig(
