@@ -39,6 +39,7 @@ WRAPPERS = {
     "clip_reward": "trivium.trainers.rl.environment.wrappers:clip_reward",
     "flatten": "trivium.trainers.rl.environment.wrappers:flatten",
     "frame_stack": "trivium.trainers.rl.environment.wrappers:frame_stack",
+    "minigrid_codes": "trivium.trainers.rl.environment.wrappers:minigrid_codes",
     "normalize_observation": "trivium.trainers.rl.environment.wrappers:normalize_observation",
     "normalize_reward": "trivium.trainers.rl.environment.wrappers:normalize_reward",
     "time_limit": "trivium.trainers.rl.environment.wrappers:time_limit",

@@ -50,7 +50,7 @@ def check_environment(job: "RlJob") -> Checked:
     where = f" in each of {runners} env runners" if runners else ""
     facts = [
         ("environment", f"{job.env.id}, {job.env.num_envs} copies{where} ({how})"),
-        ("observations", str(env.observation_space)),
+        ("observations", _shown(env.observation_space)),
         ("actions", str(env.action_space)),
     ]
     threshold = reward_threshold(job.env)
@@ -58,6 +58,12 @@ def check_environment(job: "RlJob") -> Checked:
         facts.append(("solved at", f"a mean return of {threshold:g}"))
     located = tuple(f"env.id: {job.env.id}: {problem}" for problem in problems)
     return Checked(tuple(facts), located, tuple(warnings))
+
+
+def _shown(space: Any) -> str:
+    """The space, or its kind and shape where its numbers would fill the screen."""
+    text = str(space)
+    return text if len(text) <= 240 else f"{type(space).__name__} of shape {space.shape}"
 
 
 def _problems(env: Any) -> list[str]:

@@ -100,7 +100,8 @@ def step_limit(settings: EnvSettings) -> int | None:
             if isinstance(env, gymnasium.wrappers.TimeLimit):
                 return int(env._max_episode_steps)
             env = env.env
-        own = getattr(env, "max_episode_steps", None)  # an environment that counts by itself
+        # Environments that count by themselves: ours by the first name, MiniGrid's by the other.
+        own = getattr(env, "max_episode_steps", getattr(env, "max_steps", None))
         return own if isinstance(own, int) else None
     finally:
         outer.close()

@@ -113,7 +113,10 @@ def observations_of(space: "Space[Any]") -> Observations:
         return Observations(space, "multi_binary", (math.prod(space.shape),), np.float32)
     if isinstance(space, spaces.Dict | spaces.Tuple):
         return Observations(space, "flat", (_flat_size(space),), np.float32)
-    raise ValueError(f"{space} has no fixed size; give Box, Discrete, MultiDiscrete or a Dict")
+    hint = "; give Box, Discrete, MultiDiscrete or a Dict"
+    if type(space).__name__ == "MissionSpace":
+        hint = ": name the wrapper minigrid_codes, which leaves out MiniGrid's text"
+    raise ValueError(f"{space} has no fixed size{hint}")
 
 
 def actions_of(space: "Space[Any]") -> Actions:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from trivium.platform.settings import ComponentSettings
 from trivium.trainers.rl.environment.settings import EnvSettings
+from trivium.trainers.rl.environment.spaces import observations_of
 
 if TYPE_CHECKING:
     from gymnasium import Env
@@ -56,6 +57,10 @@ class FrameStackSettings(ComponentSettings):
 
 class FlattenSettings(ComponentSettings):
     """Settings of `flatten`."""
+
+
+class MinigridCodesSettings(ComponentSettings):
+    """Settings of `minigrid_codes`."""
 
 
 def normalize_observation(settings: NormalizeObservationSettings) -> NormalizeObservationSettings:
@@ -106,10 +111,45 @@ def frame_stack(settings: FrameStackSettings, env: "Env[Any, Any]") -> "Env[Any,
 
 
 def flatten(settings: FlattenSettings, env: "Env[Any, Any]") -> "Env[Any, Any]":
-    """Observations of any kind as one vector."""
+    """Observations of any kind as one vector.
+
+    Raises:
+        ValueError: a part of the observations has no fixed size, such as a text.
+    """
     import gymnasium
 
+    observations_of(env.observation_space)
     return gymnasium.wrappers.FlattenObservation(env)
+
+
+def minigrid_codes(settings: MinigridCodesSettings, env: "Env[Any, Any]") -> "Env[Any, Any]":
+    """MiniGrid's view and compass as whole numbers, one-hot to a network; its text is left out.
+
+    MultiDiscrete: kind, colour and state of each cell in view, row by row, then the direction.
+
+    Raises:
+        ValueError: an environment that is not MiniGrid's.
+    """
+    import gymnasium
+    import numpy as np
+
+    space = env.observation_space
+    if not isinstance(space, gymnasium.spaces.Dict) or set(space) != {
+        "direction",
+        "image",
+        "mission",
+    }:
+        raise ValueError(f"it reads MiniGrid's direction and image, and this has {space}")
+    from minigrid.core.constants import COLOR_TO_IDX, OBJECT_TO_IDX, STATE_TO_IDX
+
+    cell = [max(codes.values()) + 1 for codes in (OBJECT_TO_IDX, COLOR_TO_IDX, STATE_TO_IDX)]
+    cells = int(np.prod(space["image"].shape[:2]))
+    codes = gymnasium.spaces.MultiDiscrete([*cell * cells, space["direction"].n])
+
+    def read(observation: Any) -> Any:
+        return np.append(observation["image"].astype(np.int64), observation["direction"])
+
+    return gymnasium.wrappers.TransformObservation(env, read, codes)
 
 
 _BATCH = ("normalize_observation", "normalize_reward", "clip_reward", "time_limit")

@@ -6,6 +6,8 @@ from trivium.platform.errors import UserError
 from trivium.trainers.rl.environment.make import has_native_vector, make_one, step_limit
 from trivium.trainers.rl.environment.settings import EnvSettings
 
+DOOR_KEY = {"id": "MiniGrid-DoorKey-5x5-v0"}
+
 
 def message(**settings: object) -> str:
     with pytest.raises(UserError) as error:
@@ -78,6 +80,11 @@ def test_a_time_limit_replaces_the_environments_own() -> None:
     assert step_limit(EnvSettings(id="CliffWalking-v1")) is None
 
 
+def test_minigrid_limits_its_episodes_by_itself() -> None:
+    pytest.importorskip("minigrid")
+    assert step_limit(EnvSettings.model_validate(DOOR_KEY)) == 250
+
+
 def test_an_own_wrapper_takes_its_settings(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import gymnasium\n"
@@ -92,3 +99,30 @@ def test_an_own_wrapper_takes_its_settings(tmp_path: Path) -> None:
     env = make_one(EnvSettings.model_validate({"id": "CartPole-v1", "wrappers": [wrapper]}))
     env.reset(seed=0)
     assert env.step(0)[1] == 0.25
+
+
+def test_minigrid_codes_say_kind_colour_and_state_of_each_cell_then_the_direction() -> None:
+    pytest.importorskip("minigrid")
+    plain = make_one(EnvSettings.model_validate(DOOR_KEY))
+    coded = make_one(EnvSettings.model_validate(DOOR_KEY | {"wrappers": ["minigrid_codes"]}))
+    seen, codes = plain.reset(seed=3)[0], coded.reset(seed=3)[0]
+    assert codes.shape == (7 * 7 * 3 + 1,)
+    assert codes[:-1].reshape(7, 7, 3).tolist() == seen["image"].tolist()
+    assert codes[-1] == seen["direction"]
+    assert coded.observation_space.contains(codes)
+    assert coded.observation_space.nvec.tolist() == [11, 6, 3] * 49 + [4]
+
+
+def test_minigrid_codes_are_for_minigrid() -> None:
+    assert message(id="CartPole-v1", wrappers=["minigrid_codes"]).startswith(
+        "env.wrappers.0: it reads MiniGrid's direction and image, and this has Box("
+    )
+
+
+def test_a_text_cannot_be_flattened() -> None:
+    pytest.importorskip("minigrid")
+    text = message(**DOOR_KEY, wrappers=["flatten"])
+    assert text.startswith("env.wrappers.0: MissionSpace(")
+    assert text.endswith(
+        " has no fixed size: name the wrapper minigrid_codes, which leaves out MiniGrid's text"
+    )
