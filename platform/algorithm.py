@@ -66,6 +66,12 @@ class Algorithm(Protocol):
     def metrics(self) -> Sequence[Metric]:
         """What this algorithm reports, most important first."""
 
+    @property
+    def changeable(self) -> Sequence[str]:
+        """Settings that a training takes anew when it goes on from a checkpoint of other values,
+        as dotted names, `algorithm.optimizer.*` for all below; may be left out: none.
+        """
+
     def preflight(self) -> Preflight:
         """Look at the data (or environment), the model and the resources; start nothing."""
 

@@ -42,6 +42,8 @@ class RlTrainer:
     """Base of the reinforcement learning entries of ALGORITHMS; see the module's head."""
 
     job_type: ClassVar[type[RlJob]] = RlJob
+    changeable: Sequence[str] = ()
+    """Settings that leave no trace in the training state, so that they may change in between."""
 
     def __init__(self, job: RlJob) -> None:
         self.job = job

@@ -22,6 +22,7 @@ from trivium.platform.run_writer import RunWriter
 from trivium.platform.settings import build
 from trivium.trainers.supervised.gradients import GradientWatch, clip_gradients, where_not_finite
 from trivium.trainers.supervised.job import OPTIMIZERS, SCHEDULES, SupervisedJob
+from trivium.trainers.supervised.optimizers import load_optimizer_state
 from trivium.trainers.supervised.progress import (
     Progress,
     load_state,
@@ -218,8 +219,15 @@ class Loop:
         self._compare(metrics)
         self._report(metrics)
         decision = self.workers.decide(progress.step, self.writer)
-        if decision.save:
+        is_over = progress.epoch == self.settings.epochs or self._is_stale()
+        is_stopped = decision.stop and not is_over
+        if decision.save or is_stopped:
             self._save()
+        if is_stopped:
+            raise Interrupted(
+                f"stopped after epoch {progress.epoch}, step {progress.step}; "
+                "all is saved, `trivium resume` goes on from there"
+            )
 
     @torch.inference_mode()
     def _validate(self) -> dict[str, float]:
@@ -296,7 +304,7 @@ class Loop:
         """Take up the state in the checkpoint at `path`."""
         state = load_state(path / "state.pt")
         load_weights(self.model, path / "weights.safetensors")
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer_state(self.optimizer, state["optimizer"], self.model.parameters())
         self.schedule.load_state_dict(state["schedule"])
         self.scaler.load_state_dict(state["scaler"])
         self.watch.load_state_dict(state["watch"])

@@ -9,11 +9,12 @@ over workers and clipped.
 With mixed precision in fp16 the gradients must be unscaled (`GradScaler.unscale_`) before `step`.
 """
 
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 import torch
 from pydantic import Field, model_validator
+from torch import nn
 
 from trivium.platform.settings import ComponentSettings
 
@@ -130,6 +131,24 @@ def adamw(
         fused=_can_fuse(groups),
     )
     return _with_l1(optimizer, settings)
+
+
+def load_optimizer_state(
+    optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], parameters: Iterable[nn.Parameter]
+) -> None:
+    """Take up the running means of `saved`, a state_dict, and none of its settings.
+
+    A checkpoint may come from a time when the job had other settings, such as no weight_decay:
+    then the `parameters`, in the order of the model, were in other groups.
+    """
+    trainable = [p for p in parameters if p.requires_grad]
+    if len(saved["param_groups"]) > 1:
+        trainable.sort(key=lambda p: p.ndim <= 1)  # as parameter_groups orders them
+    places = {id(p): place for place, p in enumerate(trainable)}
+    own = optimizer.state_dict()["param_groups"]
+    before = [places[id(p)] for group in optimizer.param_groups for p in group["params"]]
+    state = {now: saved["state"][b] for now, b in enumerate(before) if b in saved["state"]}
+    optimizer.load_state_dict({"state": state, "param_groups": own})
 
 
 def parameter_groups(

@@ -104,6 +104,14 @@ class Supervised:
             replace(m, name=f"{split}/{m.name}") for split in ("train", "validation") for m in shown
         ]
 
+    @property
+    def changeable(self) -> Sequence[str]:
+        """What leaves weights, optimizer state and the place in the data as they are."""
+        always = ("algorithm.optimizer.*", "algorithm.gradients.*", "model.dropout")
+        if self.job.algorithm.schedule.name != "constant":
+            return always  # else another batch size would move the place in the schedule
+        return (*always, "algorithm.batch_size", "algorithm.accumulate_batches")
+
     def preflight(self) -> Preflight:
         """Data, model, steps, memory, resources."""
         self.model  # noqa: B018  # built before anything is described: it may not fit the data

@@ -11,6 +11,7 @@ from torch import nn
 from trivium.platform.errors import UserError
 from trivium.platform.settings import build, read_component
 from trivium.trainers.registry import OPTIMIZERS
+from trivium.trainers.supervised.optimizers import load_optimizer_state
 
 REGISTRY = "trivium.trainers.registry:OPTIMIZERS"
 
@@ -108,6 +109,24 @@ def test_a_saved_state_goes_on_as_if_it_had_not_stopped() -> None:
         step(weight, optimizer, 3.0)
         step(twin, resumed, 3.0)
         assert torch.equal(weight, twin), name
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 0.1), (0.1, 0.0), (0.1, 0.2)])
+def test_a_saved_state_takes_new_settings_also_when_they_group_parameters_anew(
+    before: float, after: float
+) -> None:
+    bias, weight = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.ones(2, 2))
+    first = optimizer_of({"name": "adam", "lr": 0.1, "weight_decay": before}, bias, weight)
+    bias.grad, weight.grad = torch.full((2,), 3.0), torch.full((2, 2), 5.0)
+    first.step()
+    settings = {"name": "adam", "lr": 0.02, "beta1": 0.5, "weight_decay": after}
+    second = optimizer_of(settings, bias, weight)
+    load_optimizer_state(second, first.state_dict(), [bias, weight])
+    for parameter in (bias, weight):
+        assert torch.equal(second.state[parameter]["exp_avg"], first.state[parameter]["exp_avg"])
+    assert {(g["lr"], g["betas"][0]) for g in second.param_groups} == {(0.02, 0.5)}
+    decay = {p: g["weight_decay"] for g in second.param_groups for p in g["params"]}
+    assert decay == {bias: 0.0, weight: after}
 
 
 def test_mistakes_in_settings_are_told() -> None:

@@ -40,6 +40,14 @@ class ActorCriticTrainer(RlTrainer):
     """Base of the three entries; each names its job type, whose `plan()` is what they differ in."""
 
     job: ActorCriticJob
+    changeable = tuple(
+        f"algorithm.{name}"
+        for name in (
+            "lr", "gamma", "gae_lambda", "entropy_coefficient", "value_coefficient",
+            "max_grad_norm", "normalize_advantages", "epochs", "minibatch_size", "clip",
+            "value_clip", "target_kl",
+        )
+    )  # fmt: skip
 
     def rllib_class(self) -> "type[VectorAlgorithm]":
         """See RlTrainer."""

@@ -77,7 +77,8 @@ class Learner:
         """Go on from `get_state`."""
         self.network.load_state_dict(state["network"])
         self.target.load_state_dict(state["target"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        own = self._optimizer.state_dict()["param_groups"]  # lr may be another by now
+        self._optimizer.load_state_dict(state["optimizer"] | {"param_groups": own})
         self.gradient_steps = int(state["gradient_steps"])
 
 

@@ -44,6 +44,13 @@ class Dqn(RlTrainer):
     """Deep Q-learning (Mnih et al. 2015) and its usual extensions, each a setting."""
 
     job_type = DqnJob
+    changeable = tuple(
+        f"algorithm.{name}"
+        for name in (
+            "lr", "gamma", "batch_size", "gradient_steps", "epsilon", "target_tau",
+            "target_update_interval", "double", "loss", "max_grad_norm",
+        )
+    )  # fmt: skip
     job: DqnJob
 
     def rllib_class(self) -> "type[VectorAlgorithm]":

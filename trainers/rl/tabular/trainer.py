@@ -44,6 +44,7 @@ class Tabular(RlTrainer):
 
     job_type = TabularJob
     job: TabularJob
+    changeable = ("algorithm.lr", "algorithm.gamma", "algorithm.exploration.*")
 
     def own_metrics(self) -> Sequence[Metric]:
         """See `RlTrainer`."""

@@ -91,3 +91,11 @@ def test_gradients_are_scaled_down_to_the_norm():
     own.update(batch())
     norm = torch.linalg.vector_norm(own.network.values.grad)
     assert float(norm) == pytest.approx(0.001, rel=1e-3)
+
+
+def test_a_saved_state_goes_on_under_the_settings_of_now():
+    first, second = learner(lr=0.1), learner(lr=0.02)
+    first.update(batch())
+    second.set_state(first.get_state())
+    assert second._optimizer.param_groups[0]["lr"] == 0.02
+    assert torch.equal(second.network.values, first.network.values)
