@@ -3,8 +3,11 @@
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +69,46 @@ def num_cores() -> int:
 def load_average() -> float:
     """Processes that ran or waited to run in the last minute; near 0 on a machine at rest."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a piece of work took."""
+
+    wall_s: float
+    cpu_s: float
+    """Of its processes, over all threads."""
+    others_busy_cores: float | None
+    """Cores that other processes kept busy meanwhile; None where the system does not tell."""
+
+
+class Usage:
+    """Measures what child processes take, and how busy others keep the machine meanwhile."""
+
+    def __init__(self) -> None:
+        self._began, self._cpu_s, self._busy_s = time.monotonic(), _children_s(), _busy_s()
+
+    def so_far(self) -> Took:
+        """Since this was made; children count once they have ended and were waited for."""
+        wall_s, cpu_s = time.monotonic() - self._began, _children_s() - self._cpu_s
+        if self._busy_s is None or (busy_s := _busy_s()) is None:
+            return Took(wall_s, cpu_s, None)
+        others = max(0.0, busy_s - self._busy_s - cpu_s) / max(wall_s, 1e-9)
+        return Took(wall_s, cpu_s, round(others, 2))
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _busy_s() -> float | None:
+    """CPU seconds that the whole machine has spent on processes since it started."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return None
+    user, nice, system = (int(n) for n in stat.read_text().split("\n")[0].split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
 def _processor() -> str:
