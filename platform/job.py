@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, field_validator
 
@@ -57,6 +57,27 @@ class Checkpointing(Settings):
     """Seconds between two saves; 0 saves whenever it can (each epoch or update)."""
 
 
+@dataclass(frozen=True)
+class Repeats:
+    """What one job trains one after the other, each as a child of one run."""
+
+    kind: str
+    """Kind of the run that holds them: seeds or folds."""
+    jobs: Mapping[str, "Job"]
+    """The job of each child, by the name that the table of scores gives it."""
+    note: str
+    """What the mean and its interval are of."""
+    validates: bool = False
+    """The result has the children's validation scores too: each child's are of other rows."""
+    overlap: float = 0.0
+    """See `trivium.platform.interval`."""
+
+    @property
+    def word(self) -> str:
+        """The kind in the singular."""
+        return self.kind.removesuffix("s")
+
+
 class Job(Settings):
     """The sections that every job has."""
 
@@ -87,6 +108,24 @@ class Job(Settings):
     def base(self) -> Path:
         """Folder of the job file: relative paths are looked for here too."""
         return self._base
+
+    @property
+    def repeats(self) -> Repeats | None:
+        """The trainings that the job is made of; None when it is a single one."""
+        if self.seeds == 1:
+            return None
+        seeds = range(self.seed, self.seed + self.seeds)
+        return Repeats(
+            "seeds",
+            {f"seed {s}": self.changed(seed=s, seeds=1) for s in seeds},
+            "The interval is Student's 95% confidence interval of the mean over the seeds.",
+        )
+
+    def changed(self, **settings: Any) -> Self:
+        """The same job with other values of some sections, which are not checked again."""
+        made = self.model_copy(update=settings)
+        made._base = self.base
+        return made
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ _STYLE = {"finished": "green", "failed": "red", "stopped": "yellow", "running": 
 
 @dataclass(frozen=True)
 class RunRow:
-    """One line of `trivium runs`; a run of several seeds is one line."""
+    """One line of `trivium runs`; a run of several seeds or folds is one line."""
 
     id: str
     status: str
@@ -160,21 +160,24 @@ def _parts(run: RunFolder) -> str:
         return str(load_text("trivium.tuning.outcome:parts")(run))
     done = Counter(c.status for c in run.children() if (c.path / "run.json").is_file())
     finished, begun = done["finished"], sum(done.values())
-    word = "seed" if run.info.get("kind") == "seeds" else "run"
-    total = max(begun, _seeds_asked(run)) if word == "seed" else begun
+    word = {"seeds": "seed", "folds": "fold"}.get(str(run.info.get("kind")), "run")
+    total = max(begun, _asked(run)) if word != "run" else begun
     if finished == total:
         return plural(total, word)
     failed = f", {done['failed']} failed" if done["failed"] else ""
     return f"{finished}/{plural(total, word)}{failed}"
 
 
-def _seeds_asked(run: RunFolder) -> int:
+def _asked(run: RunFolder) -> int:
+    """Seeds or folds that a run which is not finished has to train."""
     if run.status == "finished":
         return 0
     try:
-        return int(run.job_file.data.get("seeds", 1))
+        data = run.job_file.data
     except UserError:
         return 0
+    validation = data.get("validation") or {}
+    return int(validation.get("folds", 1) if "folds" in validation else data.get("seeds", 1))
 
 
 def _score_text(score: Score | None) -> str:
@@ -279,7 +282,8 @@ def _commands(run: RunFolder) -> list[str]:
     if run.info.get("kind") == "tune" and run.result:
         return [f"trivium train --from {run.id}", f"trivium ui {run.id}", *_resume(run)]
     if run.status == "finished":
-        return [f"trivium evaluate {run.id}", f"trivium export {run.id}", f"trivium why {run.id}"]
+        exported = run.children()[0].id if run.children() else run.id
+        return [f"trivium evaluate {run.id}", f"trivium export {exported}", f"trivium why {run.id}"]
     if run.status in ("running", "pending"):
         return [f"tail -f {run.log}", f"trivium why {run.id}"]
     return [f"trivium why {run.id}", f"trivium resume {run.id}"]

@@ -67,16 +67,16 @@ def make_algorithm(job: Job) -> Algorithm:
 
 
 def start(job: Job, store: Store, screen: Screen = Screen(), kind: str = "train") -> RunFolder:
-    """Check `job`, then make and train its run (or one run for each of its seeds).
+    """Check `job`, then make and train its run (or one run for each of its seeds or folds).
 
     Raises:
         UserError: the job cannot run; no run was made.
         RunFailed, Interrupted: the run says the same in its run.json.
     """
-    if job.seeds > 1:
-        from trivium.platform.seeds import start_seeds
+    if job.repeats is not None:
+        from trivium.platform.repeats import start_repeats
 
-        return start_seeds(job, store, screen)
+        return start_repeats(job, store, screen)
     algorithm, preflight = check(job)
     run = store.create(job.name)
     begin(run, job, kind)
@@ -90,10 +90,10 @@ def resume(run: RunFolder, screen: Screen = Screen()) -> RunFolder:
     if run.status == "running":
         raise UserError(f"{run.id} is running (process {run.info.get('pid')}); stop it first")
     job = run.job()
-    if run.info["kind"] == "seeds":
-        from trivium.platform.seeds import resume_seeds
+    if job.repeats is not None and run.info["kind"] == job.repeats.kind:
+        from trivium.platform.repeats import resume_repeats
 
-        return resume_seeds(run, job, screen)
+        return resume_repeats(run, job, screen)
     if run.info["kind"] == "tune":
         resumed: RunFolder = load_text("trivium.tuning.sweep:resume_sweep")(run, screen)
         return resumed

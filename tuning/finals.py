@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from trivium.platform.interval import mean_and_interval
 from trivium.platform.job import Job
 from trivium.platform.run import RunFolder
-from trivium.platform.seeds import mean_and_interval
 from trivium.tuning.dimension import Point
 from trivium.tuning.objective import Objective, best_value
 from trivium.tuning.plan import Plan

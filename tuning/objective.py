@@ -44,8 +44,8 @@ class Objective:
 
 
 def best_value(run: RunFolder, objective: Objective) -> tuple[float | None, int]:
-    """The run's best value and its number of reports; over seeds the mean of their bests."""
-    if run.info.get("kind") != "seeds":
+    """The best value and the number of reports; over seeds or folds the mean of their bests."""
+    if run.info.get("kind") not in ("seeds", "folds"):
         return objective.best_of(run.metrics())
     done = [c for c in run.children() if c.status == "finished"]
     values = [v for v, _ in (best_value(c, objective) for c in done) if v is not None]

@@ -6,10 +6,10 @@ from typing import Any
 
 from trivium.platform.errors import UserError
 from trivium.platform.exhibit import to_json
+from trivium.platform.interval import mean_and_interval
 from trivium.platform.job import Job
 from trivium.platform.phrasing import duration, number
 from trivium.platform.run import RunFolder, write_json
-from trivium.platform.seeds import mean_and_interval
 from trivium.tuning.dimension import Point
 from trivium.tuning.exhibits import TOP, exhibits, importances
 from trivium.tuning.finals import OWN, Verdict, judge

@@ -195,7 +195,7 @@ class Sweep:
             (child.path / "job.yaml").write_text(write_job(job), encoding="utf-8")
             info = self._info | {
                 "id": child.id,
-                "kind": "seeds" if job.seeds > 1 else "train",
+                "kind": job.repeats.kind if job.repeats else "train",
                 "started": utc_now(),
                 "seed": job.seed,
                 "parent": self.run.id,

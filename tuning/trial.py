@@ -15,10 +15,10 @@ from ray import tune
 
 from trivium.platform.errors import TriviumError
 from trivium.platform.interrupt import Interrupted
+from trivium.platform.repeats import resume_repeats
 from trivium.platform.run import Record, RunFolder
 from trivium.platform.run_writer import STOP_FILE
 from trivium.platform.runner import Screen, check, error_text, train
-from trivium.platform.seeds import resume_seeds
 from trivium.tuning.objective import Objective, best_value
 from trivium.tuning.schedulers import REPORTS, VALUE
 
@@ -116,12 +116,12 @@ class TrialThread(threading.Thread):
 def train_child(
     child: RunFolder, objective: Objective, report: Report, is_stopping: Callable[[], bool]
 ) -> None:
-    """Train the child run from where it stands, over all of its seeds.
+    """Train the child run from where it stands, over all of its seeds or folds.
 
-    With one seed each value of the metric is a report; with more, each finished seed is one.
+    Of a single training each value of the metric is a report; else each finished seed or fold is.
     """
     job = child.job()
-    if job.seeds > 1:
+    if job.repeats is not None:
 
         def tell(children: Sequence[RunFolder]) -> None:
             values = [best_value(c, objective)[0] for c in children]
@@ -129,7 +129,7 @@ def train_child(
             if found:
                 report(sum(found) / len(found), len(children))
 
-        resume_seeds(child, job, Screen(), tell, is_stopping)
+        resume_repeats(child, job, Screen(), tell, is_stopping)
         return
     algorithm, preflight = check(job)
     forwarder = _Forwarder(child, objective, report)

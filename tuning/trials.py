@@ -18,7 +18,7 @@ class TrialRow:
     status: str
     """finished, stopped early, failed, running or pending."""
     value: float | None
-    """Its best value of the metric; the mean of the bests over seeds."""
+    """Its best value of the metric; the mean of the bests over seeds or folds."""
     num_reports: int
     point: Point
     took_s: float | None

@@ -81,7 +81,9 @@ def render_page(run: RunFolder, metrics: Sequence[Metric] = ()) -> str:
             scores=_scores(run, records),
             charts=charts[:_NUM_OPEN_CHARTS],
             more_charts=charts[_NUM_OPEN_CHARTS:],
-            charts_note="" if records else "Mean over the seeds; the band spans all of them.",
+            charts_note=""
+            if records
+            else f"Mean over the {_parts(run)}; the band spans all of them.",
             exhibits=run.exhibits,
             children=_children(run, children),
             warnings=log_warnings(run),
@@ -146,6 +148,7 @@ def _findings(run: RunFolder) -> tuple[str, ...]:
 def _kicker(run: RunFolder) -> str:
     info = run.info
     kind = {"train": "Training run", "seeds": "Training runs over seeds", "tune": "Search"}
+    kind |= {"folds": "Cross-validation", "ensemble": "Ensemble"}
     started = str(info.get("started") or "").replace("T", " ")[:16]
     return (
         f"{kind.get(str(info.get('kind')), 'Run')}{f', started {started} UTC' if started else ''}"
@@ -203,9 +206,14 @@ def _children(run: RunFolder, children: Sequence[RunFolder]) -> Grid | None:
     whole = main_score(run)
     has_interval = whole is not None and "interval_95" in run.result
     note = f"Mean and 95% confidence interval: {whole}" if has_interval else ""
-    is_seeds = run.info.get("kind") == "seeds"
     columns = ("run", "status", "seed", name, "duration")
-    return Grid(columns, tuple(rows), note, title="Seeds" if is_seeds else "Runs inside this run")
+    return Grid(columns, tuple(rows), note, title=_parts(run).capitalize())
+
+
+def _parts(run: RunFolder) -> str:
+    """What the children are; only those of seeds and folds have curves of one job."""
+    kind = str(run.info.get("kind"))
+    return kind if kind in ("seeds", "folds") else "runs inside this run"
 
 
 def _best_place(run: RunFolder, records: Sequence[Record]) -> float | None:
