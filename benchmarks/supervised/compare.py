@@ -1,6 +1,6 @@
 """Trivium and its peers side by side in one go: prints tables, exits 1 when a goal is missed.
 
-    bash benchmarks/supervised/run [--quick] [--only WORD] [--repetitions N]
+    bash benchmarks/supervised/run [--quick] [--only WORD ...] [--repetitions N]
 
 Every repetition runs each subject once, one after the other and nothing beside it; every second
 one in reverse order, so that a machine that slows down is no one's disadvantage. Ratios are taken
@@ -77,7 +77,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a minute's worth, nothing written")
-    parser.add_argument("--only", default="", help="subjects and networks with this word")
+    parser.add_argument("--only", nargs="*", default=[], help="subjects with any of these words")
     parser.add_argument("--repetitions", type=int, default=4)
     return parser.parse_args()
 
@@ -90,7 +90,7 @@ def _measure_all(
     for network in {s.network for s in subjects}:
         write_digits(work / network, ROWS[network])
     if not subjects:
-        sys.exit(f"no subject has {args.only!r} in its name")
+        sys.exit(f"no subject has {' or '.join(args.only)} in its name")
     num_repetitions = 1 if args.quick else args.repetitions
     print(f"{len(subjects)} subjects, {num_repetitions} times", flush=True)
     # Unmeasured: brings files of both environments into the file cache.
@@ -111,7 +111,8 @@ def _subjects(args: argparse.Namespace) -> list[Subject]:
     chosen = [*ONE_WORKER, *(() if args.quick else TWO_WORKERS)]
     if args.quick:
         chosen = [replace(s, epochs=2) for s in chosen if s.name != "plain, 2 loaders"]
-    return [s for s in chosen if args.only in f"{s.network} {s.name}"]
+    words = args.only or [""]
+    return [s for s in chosen if any(w in f"{s.network} {s.name}" for w in words)]
 
 
 def _without_cache(subjects: Sequence[Subject], work: Path) -> float | None:
