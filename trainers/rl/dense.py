@@ -5,6 +5,7 @@ and 256 rows, 640 microseconds became 130. What this knows is linear layers with
 between them; `dense_of` says None to all else, which autograd then does. Tests compare the two.
 """
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,18 +19,20 @@ class Dense:
     """Linear layers, and an activation after each but the last."""
 
     def __init__(self, layers: list[nn.Linear], is_tanh: bool) -> None:
-        self.layers = layers
+        # A module looks its parameters up by name at each call; they stay the same objects.
+        self._layers = [(layer.weight, layer.bias) for layer in layers]
         self._is_tanh = is_tanh
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Outputs [N, out] of inputs [N, in], and what `backward` needs; nothing is traced."""
         inputs = []
-        for layer in self.layers[:-1]:
+        for weight, bias in self._layers[:-1]:
             inputs.append(x)
-            x = torch.addmm(layer.bias, x, layer.weight.t())
-            x = x.tanh_() if self._is_tanh else x.relu_()
+            x = torch.addmm(bias, x, weight.t())
+            x = tanh_(x) if self._is_tanh else x.relu_()
         inputs.append(x)
-        return torch.addmm(self.layers[-1].bias, x, self.layers[-1].weight.t()), inputs
+        weight, bias = self._layers[-1]
+        return torch.addmm(bias, x, weight.t()), inputs
 
     def backward(
         self,
@@ -39,16 +42,24 @@ class Dense:
     ) -> None:
         """Write the gradient by each parameter into its tensor of `into`."""
         gradient = by_outputs
-        for index in range(len(self.layers) - 1, -1, -1):
-            layer, x = self.layers[index], inputs[index]
-            torch.mm(gradient.t(), x, out=into[layer.weight])
-            torch.sum(gradient, 0, out=into[layer.bias])
+        for index in range(len(self._layers) - 1, -1, -1):
+            (weight, bias), x = self._layers[index], inputs[index]
+            torch.mm(gradient.t(), x, out=into[weight])
+            torch.sum(gradient, 0, out=into[bias])
             if index:
-                gradient = gradient.mm(layer.weight)
+                gradient = gradient.mm(weight)
                 if self._is_tanh:
                     gradient = _tanh_backward(gradient, x)
                 else:
                     gradient = _relu_backward(gradient, x, 0)
+
+
+def tanh_(x: torch.Tensor) -> torch.Tensor:
+    """Tanh in place. On a CPU by NumPy: 7 microseconds for 256 x 64 numbers, torch takes 57."""
+    if not x.is_cpu:
+        return x.tanh_()
+    np.tanh(x.numpy(), out=x.numpy())
+    return x
 
 
 def dense_of(network: nn.Module) -> Dense | None:

@@ -5,9 +5,10 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from trivium.trainers.rl.actor_critic.inference import perceptrons_of
 from trivium.trainers.rl.actor_critic.policy import Policy
 from trivium.trainers.rl.adam import views_of
-from trivium.trainers.rl.dense import Dense, dense_of
+from trivium.trainers.rl.dense import Dense
 
 
 class Pass(Protocol):
@@ -87,12 +88,10 @@ class WrittenOut:
 
 def pass_of(policy: Policy, gradient: torch.Tensor) -> Pass:
     """The faster way that `policy` allows; gradients go into the flat `gradient`."""
-    if policy.memory_size is None and (policy.has_free_std or not policy.is_continuous):
-        names = ["network"] if policy.shared else ["actor", "critic"][: 1 + policy.has_critic]
-        networks = [dense_of(policy.get_submodule(name)) for name in names]
-        found = [n for n in networks if n is not None]
-        if len(found) == len(names):
-            return WrittenOut(policy, found, gradient)
+    if policy.has_free_std or not policy.is_continuous:
+        networks = perceptrons_of(policy)
+        if networks is not None:
+            return WrittenOut(policy, networks, gradient)
     return Traced(policy)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from trivium.trainers.rl.actor_critic.advantages import discounted_returns, gae
 from trivium.trainers.rl.actor_critic.gradient import pass_of, traced_gradient
+from trivium.trainers.rl.actor_critic.inference import Inference
 from trivium.trainers.rl.actor_critic.objective import STATISTICS, Minibatch, Weights, gradients
 from trivium.trainers.rl.actor_critic.plan import Plan
 from trivium.trainers.rl.actor_critic.policy import Policy
@@ -53,6 +54,7 @@ class Learner:
         self._device = flat.device
         self._gradient = torch.zeros_like(flat)
         self._pass = pass_of(policy, self._gradient)
+        self._inference = Inference(policy)
         self._optimizer = FlatAdam(flat, epsilon=ADAM_EPSILON)
 
     def update(self, rollout: Rollout, env_steps: int) -> dict[str, float]:
@@ -98,11 +100,11 @@ class Learner:
             return self._values_with_memory(rollout)
         grid = rollout.starting.shape
         obs = self._tensor(rollout.obs).flatten(0, 1)
-        values = self._policy.values(obs).cpu().numpy().reshape(grid)
+        values = self._inference.values(obs).cpu().numpy().reshape(grid)
         next_values = values[1:].copy()
         if rollout.finals:
             finals = self._tensor(np.concatenate([obs for _, _, obs in rollout.finals]))
-            found, start = self._policy.values(finals).cpu().numpy(), 0
+            found, start = self._inference.values(finals).cpu().numpy(), 0
             for t, rows, _ in rollout.finals:
                 next_values[t, rows] = found[start : start + len(rows)]
                 start += len(rows)
@@ -243,7 +245,8 @@ class Learner:
         """Shorten the gradient to max_grad_norm; its length before."""
         norm: torch.Tensor = torch.linalg.vector_norm(self._gradient)
         if self._plan.policy.max_grad_norm is not None:
-            self._gradient.mul_((self._plan.policy.max_grad_norm / (norm + 1e-6)).clamp(max=1.0))
+            longest = self._plan.policy.max_grad_norm
+            self._gradient.mul_((norm + 1e-6).reciprocal_().mul_(longest).clamp_(max=1.0))
         return norm
 
     def _size(self, rollout: Rollout, rows: NDArray[np.intp]) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trivium.trainers.rl.actor_critic.inference import Inference
 from trivium.trainers.rl.actor_critic.policy import Memory, Policy
 
 
@@ -14,6 +15,7 @@ class PolicyPlayer:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
+        self._inference = Inference(policy)
         self._generator = np.random.default_rng(0)
         self._memory: Memory | None = None
 
@@ -28,7 +30,7 @@ class PolicyPlayer:
         """See Player."""
         stored = torch.from_numpy(obs)
         if self._memory is None:
-            parameters = self._policy.act(stored)
+            parameters = self._inference.parameters(stored)
         else:
             parameters, _, self._memory = self._policy.step(
                 stored, torch.from_numpy(starting), self._memory

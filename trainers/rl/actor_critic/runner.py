@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from trivium.trainers.rl.actor_critic.build import make_policy
+from trivium.trainers.rl.actor_critic.inference import Inference
 from trivium.trainers.rl.actor_critic.plan import Plan
 from trivium.trainers.rl.actor_critic.policy import Policy
 from trivium.trainers.rl.environment.vector import Environments, Episode
@@ -23,6 +24,7 @@ class Runner:
         self._policy = policy or make_policy(
             job, plan, self._environments.observations, self._environments.actions
         )
+        self._inference = Inference(self._policy)
         self._steps = plan.rollout_steps
         self._generator = np.random.default_rng(derive_seed(job.seed, "actions", index))
         self._environments.reset(derive_seed(job.seed, "environments", index))
@@ -127,7 +129,7 @@ class Runner:
     def _parameters(self, obs: NDArray[Any], starting: NDArray[np.bool_]) -> NDArray[np.float32]:
         stored = torch.from_numpy(obs)
         if self._memory is None:
-            out: NDArray[np.float32] = self._policy.act(stored).numpy()
+            out: NDArray[np.float32] = self._inference.parameters(stored).numpy()
             return out
         parameters, _, self._memory = self._policy.step(
             stored, torch.from_numpy(starting), self._memory
