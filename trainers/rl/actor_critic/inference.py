@@ -1,4 +1,4 @@
-"""What a policy says when nothing is to be learned from it: while acting, and to value a rollout."""
+"""What a policy says when nothing is learned from it: while acting, and to value a rollout."""
 
 import torch
 
