@@ -39,6 +39,13 @@ class FlatAdam:
         self._square.copy_(state["square"])
 
 
+def shorten_(gradient: torch.Tensor, longest: float) -> torch.Tensor:
+    """Scale `gradient` down in place to the norm `longest`; its norm before, []."""
+    norm: torch.Tensor = torch.linalg.vector_norm(gradient)
+    gradient.mul_((norm + 1e-6).reciprocal_().mul_(longest).clamp_(max=1.0))
+    return norm
+
+
 def flatten_parameters(parameters: list[torch.nn.Parameter]) -> torch.Tensor:
     """One tensor of all `parameters`, of which they become views."""
     flat = torch.cat([p.detach().reshape(-1) for p in parameters])

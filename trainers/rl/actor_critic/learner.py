@@ -20,7 +20,7 @@ from trivium.trainers.rl.actor_critic.inference import Inference
 from trivium.trainers.rl.actor_critic.objective import STATISTICS, Minibatch, Weights, gradients
 from trivium.trainers.rl.actor_critic.plan import Plan
 from trivium.trainers.rl.actor_critic.policy import Policy
-from trivium.trainers.rl.adam import FlatAdam, flatten_parameters
+from trivium.trainers.rl.adam import FlatAdam, flatten_parameters, shorten_
 from trivium.trainers.rl.rollout import Rollout
 
 ADAM_EPSILON = 1e-5  # as the usual implementations of PPO have it
@@ -243,11 +243,10 @@ class Learner:
 
     def _clip(self) -> torch.Tensor:
         """Shorten the gradient to max_grad_norm; its length before."""
-        norm: torch.Tensor = torch.linalg.vector_norm(self._gradient)
-        if self._plan.policy.max_grad_norm is not None:
-            longest = self._plan.policy.max_grad_norm
-            self._gradient.mul_((norm + 1e-6).reciprocal_().mul_(longest).clamp_(max=1.0))
-        return norm
+        longest = self._plan.policy.max_grad_norm
+        if longest is None:
+            return torch.linalg.vector_norm(self._gradient)
+        return shorten_(self._gradient, longest)
 
     def _size(self, rollout: Rollout, rows: NDArray[np.intp]) -> int:
         """Transitions that `rows` of a minibatch hold; with memory a row is a whole copy."""

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trivium.trainers.rl.dqn.gradient import untraced
 from trivium.trainers.rl.dqn.network import QNetwork
 
 
@@ -14,6 +15,7 @@ class QPlayer:
 
     def __init__(self, network: QNetwork, epsilon: float) -> None:
         self.network = network
+        self._values = untraced(network)
         self._epsilon = epsilon
         self._device = next(network.parameters()).device
         self._generator = np.random.default_rng(0)
@@ -25,7 +27,7 @@ class QPlayer:
     @torch.inference_mode()
     def act(self, obs: NDArray[Any], starting: NDArray[np.bool_], sample: bool) -> NDArray[Any]:
         """See `Player`."""
-        values = self.network(torch.from_numpy(obs).to(self._device))
+        values = self._values(torch.from_numpy(obs).to(self._device))
         actions: NDArray[np.int64] = values.argmax(1).cpu().numpy()
         if sample:
             tries = np.flatnonzero(self._generator.random(len(obs)) < self._epsilon)
