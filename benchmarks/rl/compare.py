@@ -1,14 +1,16 @@
-"""Trivium and its peers side by side in one go: prints tables, exits 1 when a goal is missed.
+"""Trivium and its peers side by side: prints tables, exits 1 when a goal is missed.
 
-    bash benchmarks/rl/run [--only WORD ...] [--seeds N]
+    bash benchmarks/rl/run                                      all in one go, into results.json
+    bash benchmarks/rl/run --only cartpole ppo --seeds 0 1      some of it, printed
+    bash benchmarks/rl/run --only cartpole ppo --keep           the same, put into results.json
 
 Seeds go round: every subject runs once with the first seed, then once with the second, every
 second round in reverse order, one process at a time and nothing beside it, so that a machine that
-slows down is no one's disadvantage. A whole run is written to results.json.
+slows down is no one's disadvantage. results.json says of every measurement in which part it was
+made: when, by which command, under which load.
 """
 
 import argparse
-import json
 import shlex
 import sys
 import time
@@ -18,44 +20,47 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from goals import GOALS, Verdict
 from machine import load_average, machine
-from runners import measure_runners
-from subjects import HERE, PEERS, ROOT, SUBJECTS, Measurement, Subject, measure, measure_command
+from record import Part, Record
+from speeds import ENV_SPEED, RUNNERS, measure_env_speed, measure_runners
+from subjects import PEERS, SUBJECTS, Measurement, measure, measure_command
 
-RESULTS = HERE / "results.json"
+COMMAND = "cartpole, command trivium train"
 
 
 def main() -> int:
     """Measure, print, write; the exit code."""
     args = _arguments()
-    began = time.perf_counter()
-    facts = machine(PEERS) | {"load_average_before": round(load_average(), 2)}
-    if facts["load_average_before"] > 0.5:
-        print(f"warning: other work runs here (load {facts['load_average_before']}): noisy figures")
-    chosen = [s for s in SUBJECTS if _is_asked(args, f"{s.task} {s.name}")]
-    found = _measure_all(chosen, args)
-    verdicts = [v for goal in GOALS if (v := goal.judge(found)) is not None]
-    _print_figures(found)
+    began, load = time.time(), load_average()
+    if load > 0.5:
+        print(f"warning: other work runs here (load {load:.2f}): noisy figures")
+    record = Record.read(machine(PEERS)) if args.keep else Record(machine(PEERS))
+    found = _measure_all(args)
+    if not found:
+        sys.exit(f"nothing here has all of the words {' '.join(args.only)}")
+    part = Part(
+        command=shlex.join(["bash", "benchmarks/rl/run", *sys.argv[1:]]),
+        began=time.strftime(
+            "%Y-%m-%d %H:%M", time.gmtime(time.time() - time.perf_counter() + began)
+        ),
+        load_average_before=round(load, 2),
+        whole_s=round(time.time() - began),
+    )
+    record.add(part, found)
+    measurements = record.measurements
+    verdicts = [v for goal in GOALS if (v := goal.judge(measurements)) is not None]
+    _print_figures(measurements)
     _print_verdicts(verdicts)
-    is_reached = all(v.is_reached for v in verdicts)
-    if not args.only:
-        record = {
-            "command": shlex.join(["bash", "benchmarks/rl/run", *sys.argv[1:]]),
-            "date": time.strftime("%Y-%m-%d"),
-            "machine": facts,
-            "whole_s": round(time.perf_counter() - began),
-            "all_reached": is_reached,
-            "goals": [v.as_dict() for v in verdicts],
-            "measurements": [m.as_dict() for m in found],
-        }
-        RESULTS.write_text(json.dumps(record, indent=1) + "\n")
-        print(f"written to {RESULTS.relative_to(ROOT)} after {record['whole_s']} s")
-    return 0 if is_reached else 1
+    is_whole = len(verdicts) == len(GOALS)
+    if args.keep or not (args.only or args.seeds):
+        record.write(verdicts, is_whole)
+    return 0 if all(v.is_reached for v in verdicts) else 1
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="*", default=[], help="subjects with all of these words")
-    parser.add_argument("--seeds", type=int, default=None, help="seeds of each, instead of its own")
+    parser.add_argument("--seeds", nargs="*", type=int, help="these seeds instead of its own")
+    parser.add_argument("--keep", action="store_true", help="put it into results.json")
     return parser.parse_args()
 
 
@@ -63,24 +68,27 @@ def _is_asked(args: argparse.Namespace, text: str) -> bool:
     return all(word in text for word in args.only)
 
 
-def _measure_all(subjects: list[Subject], args: argparse.Namespace) -> list[Measurement]:
+def _measure_all(args: argparse.Namespace) -> list[Measurement]:
     found: list[Measurement] = []
-    counts = [args.seeds or s.num_seeds for s in subjects]
-    for seed in range(max(counts, default=0)):
-        due = [s for s, count in zip(subjects, counts, strict=True) if seed < count]
-        for subject in due if seed % 2 == 0 else due[::-1]:
+    subjects = [s for s in SUBJECTS if _is_asked(args, f"{s.task} {s.name}")]
+    most = max((s.num_seeds for s in SUBJECTS), default=0)
+    for number, seed in enumerate(args.seeds or range(most)):
+        due = [s for s in subjects if args.seeds or seed < s.num_seeds]
+        for subject in due if number % 2 == 0 else due[::-1]:
             found.append(_show(measure(subject, seed)))
-        if _is_asked(args, "cartpole, command trivium train") and seed < 5:
+        if _is_asked(args, COMMAND):
             found.append(_show(measure_command(seed)))
-    if _is_asked(args, "slow env runners"):
+    if _is_asked(args, RUNNERS):
         found += [_show(m) for m in measure_runners()]
+    if _is_asked(args, ENV_SPEED):
+        found += [_show(m) for m in measure_env_speed()]
     return found
 
 
 def _show(m: Measurement) -> Measurement:
     how = "" if m.reached else "  NOT REACHED"
     print(
-        f"  {m.task:<18}{m.subject:<20} seed {m.seed}  {m.learning_s:9.3f} s"
+        f"  {m.task:<18}{m.subject:<34} seed {m.seed}  {m.learning_s:9.3f} s"
         f"{m.env_steps:12,} steps{m.env_steps_per_s:12,.0f}/s{how}",
         flush=True,
     )
@@ -88,7 +96,7 @@ def _show(m: Measurement) -> Measurement:
 
 
 def _print_figures(found: list[Measurement]) -> None:
-    print(f"\n{'task':<18}{'subject':<20}{'seeds':>6}{'median s':>11}{'range':>20}{'steps/s':>12}")
+    print(f"\n{'task':<18}{'subject':<34}{'seeds':>6}{'median s':>11}{'range':>20}{'steps/s':>12}")
     for task, subject in dict.fromkeys((m.task, m.subject) for m in found):
         own = [m for m in found if (m.task, m.subject) == (task, subject)]
         times = [m.learning_s for m in own]
@@ -96,7 +104,7 @@ def _print_figures(found: list[Measurement]) -> None:
         rate = median(m.env_steps_per_s for m in own)
         missed = sum(not m.reached for m in own)
         print(
-            f"{task:<18}{subject:<20}{len(own):>6}{median(times):>11.2f}{span:>20}{rate:>12,.0f}"
+            f"{task:<18}{subject:<34}{len(own):>6}{median(times):>11.2f}{span:>20}{rate:>12,.0f}"
             + (f"   {missed} did not get there" if missed else "")
         )
 
@@ -105,9 +113,12 @@ def _print_verdicts(verdicts: list[Verdict]) -> None:
     print()
     for v in verdicts:
         goal = v.goal
-        bound = f"at least {goal.at_least:g}" if goal.at_least else f"at most {goal.at_most:g}"
+        bound = (
+            f"at least {goal.at_least:,.10g}" if goal.at_least else f"at most {goal.at_most:,.10g}"
+        )
         mark = "reached" if v.is_reached else "MISSED"
-        print(f"  {mark:<8} {goal.what}: {v.value:,.1f} ({bound})")
+        more = "at least " if v.is_lower_bound else ""
+        print(f"  {mark:<8} {goal.what}: {more}{v.value:,.1f} ({bound})")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from trivium.platform.registry import load_text
 
 NUM_COPIES = 1024
 ASKED = {"vector": 1_000_000, "vector, same step": 1_000_000, "scalar": 50_000}
+VECTOR_STEPS, SCALAR_STEPS = 256, 8192
 REPEATS = 7
 SCORED_EPISODES = 1000
 
@@ -48,7 +49,7 @@ def vector_speed(name: str, autoreset_mode: str) -> float:
         for step in range(num_steps):
             env.step(actions[step % 64])
 
-    return NUM_COPIES * _rate(play, 256)
+    return NUM_COPIES * _rate(play, VECTOR_STEPS)
 
 
 def scalar_speed(name: str) -> float:
@@ -64,7 +65,7 @@ def scalar_speed(name: str) -> float:
             if terminated or truncated:
                 env.reset()
 
-    return _rate(play, 8192)
+    return _rate(play, SCALAR_STEPS)
 
 
 def _rate(play: Callable[[int], None], num_steps: int) -> float:
@@ -119,7 +120,12 @@ def main() -> int:
             is_fast &= median >= ASKED[version]
             span = f"{rates[0]:,.0f} - {rates[-1]:,.0f}"
             print(f"{name:<24}{version:<20}{median:>12,.0f}{span:>26}{ASKED[version]:>12,}")
-            report[name][version] = {"steps_per_s": median, "all": rates, "asked": ASKED[version]}
+            report[name][version] = {
+                "steps_per_s": median,
+                "all": rates,
+                "asked": ASKED[version],
+                "env_steps": SCALAR_STEPS if version == "scalar" else NUM_COPIES * VECTOR_STEPS,
+            }
         if arguments.scores:
             report[name]["scores"] = scores(name)
             shown = {key: round(value, 3) for key, value in report[name]["scores"].items()}

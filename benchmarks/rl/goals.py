@@ -26,19 +26,19 @@ class Goal:
         A subject that did not get there counts with the time it was given.
         """
         own = self._of(self.subject, measurements)
-        if not own or (self.reference is not None and not self._of(self.reference, measurements)):
+        reference = self._of(self.reference, measurements)
+        if not own or (self.reference is not None and not reference):
             return None
-        value = median(own)
-        if self.reference is not None:
-            value = median(self._of(self.reference, measurements)) / value
-        got_there = all(
-            m.reached for m in measurements if (m.task, m.subject) == (self.task, self.subject)
-        )
-        return Verdict(self, value, got_there)
+        got_there = all(m.reached for m in own)
+        value = median(float(getattr(m, self.figure)) for m in own)
+        if self.reference is None:
+            return Verdict(self, value, got_there)
+        times = sorted((m.learning_s, not m.reached) for m in reference)
+        ratio = median(time for time, _ in times) / value
+        return Verdict(self, ratio, got_there, times[len(times) // 2][1])
 
-    def _of(self, subject: str, measurements: Sequence[Measurement]) -> list[float]:
-        chosen = [m for m in measurements if m.task == self.task and m.subject == subject]
-        return [float(getattr(m, self.figure)) for m in chosen]
+    def _of(self, subject: str | None, measurements: Sequence[Measurement]) -> list[Measurement]:
+        return [m for m in measurements if m.task == self.task and m.subject == subject]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Verdict:
     value: float
     got_there: bool
     """Every seed of the subject reached the task's target."""
+    is_lower_bound: bool = False
+    """The median of the reference is of runs that were stopped before they got there."""
 
     @property
     def is_reached(self) -> bool:
@@ -64,6 +66,7 @@ class Verdict:
         return {
             "what": goal.what,
             "value": round(self.value, 3),
+            "value_is_lower_bound": self.is_lower_bound,
             "at_least": goal.at_least,
             "at_most": goal.at_most,
             "reached": self.is_reached,
@@ -113,5 +116,17 @@ GOALS = (
         "two runners",
         "one runner",
         1.6,
+    ),
+    *(
+        Goal(
+            f"{name} {version}, steps/s on one core",
+            "env speed",
+            f"{name}, {version}",
+            None,
+            at_least,
+            figure="env_steps_per_s",
+        )
+        for name in ("GridDrive-v0", "Inventory-v0", "MachineCare-v0", "Recommend-v0")
+        for version, at_least in (("vector", 1_000_000), ("scalar", 50_000))
     ),
 )

@@ -1,28 +1,12 @@
 """Environment steps a second with one env runner and with two, on a step of 50 microseconds."""
 
 import json
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from subjects import HERE, PYTHON, Measurement
+from subjects import HERE
 
 STEPS = 60_000
-
-
-def measure_runners() -> list[Measurement]:
-    """One runner, two, two, one: each a process of its own."""
-    return [_measure(count, number) for number, count in enumerate((1, 2, 2, 1))]
-
-
-def _measure(count: int, number: int) -> Measurement:
-    words = [str(PYTHON), str(HERE / "runners.py"), str(count)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    name = {1: "one runner", 2: "two runners"}[count]
-    return Measurement(name, "slow env", number, True, **found)
 
 
 def job(count: int) -> dict[str, Any]:
