@@ -14,17 +14,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import mkdtemp
 
+from trivium.platform.cache_root import cache_root
 from trivium.platform.errors import UserError
 
 _ABANDONED_S = 24 * 3600.0
 _SETTLED_S = 2.0  # a file changed later than this may change again within one tick of its clock
-
-
-def cache_root() -> Path:
-    """`$TRIVIUM_CACHE`, else `$XDG_CACHE_HOME/trivium`, else `~/.cache/trivium`."""
-    if own := os.environ.get("TRIVIUM_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "trivium"
 
 
 def content_hash(files: Iterable[Path]) -> str:

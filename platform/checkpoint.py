@@ -67,8 +67,11 @@ def read_checkpoint(folder: Path, name: str) -> Checkpoint | None:
     return max(whole, key=lambda c: (c.step, c.num_reports)) if whole else None
 
 
-def copy_checkpoint(folder: Path, source: str, target: str) -> None:
-    """Make checkpoint `target` equal to `source` (hard links where the file system has them)."""
+def copy_checkpoint(folder: Path, source: str, target: str, into: Path | None = None) -> None:
+    """Make checkpoint `target`, of this folder or of `into`, equal to `source`.
+
+    By hard links where the file system has them; nothing happens when there is no `source`.
+    """
     checkpoint = read_checkpoint(folder, source)
     if checkpoint is None:
         return
@@ -77,12 +80,13 @@ def copy_checkpoint(folder: Path, source: str, target: str) -> None:
     def fill(path: Path) -> None:
         for file in origin.iterdir():
             if file.name != MANIFEST:
-                _link_or_copy(file, path / file.name)
+                link_or_copy(file, path / file.name)
 
-    write_checkpoint(folder, target, checkpoint.step, fill, checkpoint.num_reports)
+    write_checkpoint(into or folder, target, checkpoint.step, fill, checkpoint.num_reports)
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
+    """`target` with the content of `source`; neither is changed in place later."""
     try:
         os.link(source, target)
     except OSError:
@@ -90,7 +94,7 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def _write_manifest(path: Path, step: int, num_reports: int) -> None:
-    files = {f.name: [f.stat().st_size, _digest(f)] for f in sorted(path.iterdir())}
+    files = {f.name: [f.stat().st_size, digest(f)] for f in sorted(path.iterdir())}
     with (path / MANIFEST).open("w", encoding="utf-8") as stream:
         json.dump({"step": step, "num_reports": num_reports, "files": files}, stream)
         stream.flush()
@@ -100,15 +104,16 @@ def _write_manifest(path: Path, step: int, num_reports: int) -> None:
 def _prove(path: Path) -> Checkpoint | None:
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        for name, (size, digest) in manifest["files"].items():
+        for name, (size, proof) in manifest["files"].items():
             file = path / name
-            if file.stat().st_size != size or _digest(file) != digest:
+            if file.stat().st_size != size or digest(file) != proof:
                 return None
         return Checkpoint(path, int(manifest["step"]), int(manifest["num_reports"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _digest(file: Path) -> str:
+def digest(file: Path) -> str:
+    """What the manifest proves a file by."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trivium.platform.health import machine, packages
+from trivium.platform.health import machine, packages, place
 from trivium.platform.health.check import Check
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 _STYLE = {"ok": "green", "absent": "dim", "warn": "yellow", "fail": "bold red"}
 
 
-def examine(store: Path, cache: Path) -> list[Check]:
+def examine(store: Path | str, cache: Path) -> list[Check]:
     """All checks; `store` holds the runs, `cache` the prepared data sets."""
     return [
         *packages.python(),
         *packages.torch_build(),
         *machine.cores_and_memory(),
-        machine.folder("store", store, "choose another with --store FOLDER or TRIVIUM_STORE"),
+        place.store(store),
         machine.folder("data cache", cache, "choose another with TRIVIUM_CACHE"),
         *machine.shared_memory(),
         *machine.threads(os.environ),

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from trivium.platform.errors import UserError
@@ -55,12 +54,12 @@ class RunCard:
 
 def run_infos(store: Store, limit: int | None = None) -> list[dict[str, Any]]:
     """Content of run.json of the newest runs, newest first; a dead run is not `running`."""
-    return [run.info | {"status": run.status} for run in _newest(store, limit)]
+    return [run.info | {"status": run.status} for run in store.newest(limit)]
 
 
 def list_runs(store: Store, limit: int | None = 20) -> list[RunRow]:
     """Rows for the newest runs, newest first; None lists all."""
-    return [_row(run) for run in _newest(store, limit)]
+    return [_row(run) for run in store.newest(limit)]
 
 
 def render_runs(rows: list[RunRow], console: "Console", total: int | None = None) -> None:
@@ -144,17 +143,15 @@ def render_card(card: RunCard, console: "Console") -> None:
         console.print(Text(f"  {command}"), soft_wrap=True)
 
 
-def _newest(store: Store, limit: int | None) -> list[RunFolder]:
-    runs = (r for r in reversed(store.runs()) if (r.path / "run.json").is_file())
-    return list(islice(runs, limit))
-
-
 def _row(run: RunFolder) -> RunRow:
     return RunRow(run.id, run.status, age_s(run), duration_s(run), main_score(run), _parts(run))
 
 
 def _parts(run: RunFolder) -> str:
-    if not (run.path / "children").is_dir():
+    kind = str(run.info.get("kind"))
+    if run.status == "finished" and f"num_{kind}" in run.result:
+        return plural(int(run.result[f"num_{kind}"]), kind.removesuffix("s"))
+    if kind != "tune" and not (run.path / "children").is_dir():
         return ""
     if run.info.get("kind") == "tune":
         return str(load_text("trivium.tuning.outcome:parts")(run))
@@ -269,10 +266,9 @@ def _training(run: RunFolder) -> list[tuple[str, str]]:
 def _checkpoints(run: RunFolder) -> list[tuple[str, str]]:
     rows = []
     for name in ("best", "last"):
-        saved = run.checkpoint(name)
+        saved = run.saved(name)
         if saved is not None:
-            num_bytes = sum(f.stat().st_size for f in saved.path.iterdir())
-            rows.append((name, f"step {saved.step:,}, {size(num_bytes)}, {saved.path}"))
+            rows.append((name, f"step {saved.step:,}, {size(saved.num_bytes)}, {saved.place}"))
     if run.report.is_file():
         rows.append(("report", str(run.report)))
     return rows

@@ -14,6 +14,7 @@ from trivium.platform.interrupt import Interrupted, listening
 from trivium.platform.interval import mean_and_interval
 from trivium.platform.job import Job, Repeats
 from trivium.platform.phrasing import plural
+from trivium.platform.remote.kept import kept
 from trivium.platform.run import RunFolder, process_started, utc_now, write_json
 from trivium.platform.runner import (
     Screen,
@@ -48,6 +49,17 @@ def resume_repeats(
 
     `on_child` is told all finished children after each one.
     """
+    with kept(parent.path, screen.console().say):
+        return _train_children(parent, job, screen, on_child, is_stopping)
+
+
+def _train_children(
+    parent: RunFolder,
+    job: Job,
+    screen: Screen,
+    on_child: Callable[[Sequence[RunFolder]], None],
+    is_stopping: Callable[[], bool],
+) -> RunFolder:
     repeats = job.repeats
     assert repeats is not None
     _amend(parent, status="running", error=None, ended=None)

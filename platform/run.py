@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +15,23 @@ from trivium.platform.checkpoint import Checkpoint, read_checkpoint
 from trivium.platform.errors import UserError
 from trivium.platform.exhibit import Exhibit, from_json
 from trivium.platform.job import Job, JobFile, open_job, read_job
+from trivium.platform.remote.kept import checkpoint_fetched, checkpoint_published, copy_of, place_of
+from trivium.platform.remote.publisher import ALIVE
+
+DEAD_AFTER_S = 90.0
+"""A run on another machine that has shown no life for so long is not running."""
 
 Record = Mapping[str, Any]
 """One line of metrics.jsonl: step, epoch or env_steps, time_s, then the metrics."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint as a list shows it."""
+
+    step: int
+    num_bytes: int
+    place: str
 
 
 @dataclass(frozen=True)
@@ -48,10 +63,24 @@ class RunFolder:
 
     @property
     def is_dead(self) -> bool:
-        """The process that recorded itself as running on this machine exists no more."""
-        if self.info.get("host") != socket.gethostname() or "pid" not in self.info:
+        """The process that recorded itself as running exists no more.
+
+        That of another machine is known by the file `alive`, which it touches every few seconds.
+        """
+        if self.info.get("host") != socket.gethostname():
+            return self._is_silent
+        if "pid" not in self.info:
             return False
         return process_started(int(self.info["pid"])) != self.info.get("pid_started")
+
+    @property
+    def _is_silent(self) -> bool:
+        tops = [self.path, *self.path.parents[1:2]] if "/" in self.id else [self.path]
+        signs = [t / ALIVE for t in tops]
+        if copy_of(self.path) is not None:  # killed before its first sign of life was published
+            signs.append(self.path / "run.json")
+        shown = [s.stat().st_mtime for s in signs if s.exists()]
+        return bool(shown) and time.time() - max(shown) > DEAD_AFTER_S
 
     @cached_property
     def result(self) -> dict[str, Any]:
@@ -73,10 +102,18 @@ class RunFolder:
     def job(self) -> Job:
         """The resolved job; relative paths are looked for beside the file it came from."""
         job = read_job(self.job_file)
-        base = self.info.get("base")
-        if base:
-            job._base = Path(base)
+        job._base = self.base
         return job
+
+    @property
+    def base(self) -> Path:
+        """Folder of the job file: where the run was started, else where it was submitted from.
+
+        In a cluster's workers neither need exist; there the upload is the working directory.
+        """
+        origin = (self.info.get("ray") or {}).get("from", {})
+        known = (self.info.get("base"), origin.get("base"))
+        return next((Path(p) for p in known if p and Path(p).is_dir()), Path.cwd())
 
     @property
     def log(self) -> Path:
@@ -94,8 +131,26 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def checkpoint(self, name: str = "best") -> Checkpoint | None:
-        """The newest whole checkpoint `best` or `last`."""
+        """The newest whole checkpoint `best` or `last`, fetched when the store is remote."""
+        checkpoint_fetched(self.path, name)
         return read_checkpoint(self.checkpoints, name)
+
+    def saved(self, name: str) -> "Saved | None":
+        """What is known of a checkpoint without fetching it."""
+        manifest = checkpoint_published(self.path, name)
+        if manifest is not None:
+            num_bytes = sum(size for size, _ in manifest["files"].values())
+            return Saved(int(manifest["step"]), num_bytes, manifest["address"])
+        own = read_checkpoint(self.checkpoints, name)
+        if own is None:
+            return None
+        num_bytes = sum(f.stat().st_size for f in own.path.iterdir())
+        return Saved(own.step, num_bytes, str(own.path))
+
+    @property
+    def place(self) -> str:
+        """Where the run lies, for people: its folder, or its address in a remote store."""
+        return place_of(self.path)
 
     def metrics(self) -> list[Record]:
         """The lines of metrics.jsonl; a torn last line is passed over."""

@@ -22,6 +22,7 @@ from trivium.platform.job import Job, algorithm_class, write_job
 from trivium.platform.logs import logged
 from trivium.platform.provenance import describe
 from trivium.platform.registry import load_text
+from trivium.platform.remote.kept import kept
 from trivium.platform.run import RunFolder, process_started, utc_now, write_json
 from trivium.platform.run_writer import STOP_FILE, Listener, RunWriter, command_started_at
 from trivium.platform.store import Store
@@ -119,7 +120,11 @@ def train(
 ) -> RunFolder:
     """Train `run` in this process to its end, whichever it is, and write how it ended."""
     stop_file = run.path / STOP_FILE
-    with logged(run.log), listening(lambda: _asked_to_stop(stop_file)) as stop:
+    with (
+        kept(run.path, screen.console().say),
+        logged(run.log),
+        listening(lambda: _asked_to_stop(stop_file)) as stop,
+    ):
         console = screen.console(algorithm.metrics)
         _show_head(console, run, job, preflight)
         tracked = trackers(run, job)
@@ -184,7 +189,7 @@ def error_text(error: BaseException) -> str:
 
 def _show_head(console: Console, run: RunFolder, job: Job, preflight: Preflight) -> None:
     console.heading(f"{run.id}  (seed {job.seed})")
-    console.facts([*preflight.facts, ("run", str(run.path))])
+    console.facts([*preflight.facts, ("run", run.place)])
     for warning in preflight.warnings:
         console.say(f"warning: {warning}")
     console.say("")

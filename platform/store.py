@@ -1,30 +1,58 @@
-"""The store: the folder of all runs, where a run is found by its id, its number or `last`."""
+"""The store: the place of all runs, where a run is found by its id, its number or `last`.
+
+A local store is a folder. A remote one (`s3://bucket/path`, `gs://`, any `pyarrow.fs` URI) is seen
+through a folder in the cache, into which is fetched what is asked for; see
+`trivium.platform.remote.kept`.
+"""
 
 import os
 import re
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 from trivium.platform.errors import UserError, nearest
+from trivium.platform.remote.bucket import Bucket, explain, is_uri
+from trivium.platform.remote.kept import listed, open_store, refreshed
 from trivium.platform.run import RunFolder
 
-_RUN = re.compile(r"(?P<name>.+)-(?P<number>\d+)")
+_RUN = re.compile(r"(?P<name>[^/]+)-(?P<number>\d+)")
+_NUMBERS = ".numbers"
+_AT_ONCE = 8
 
 
-def default_store() -> Path:
+def default_store() -> str:
     """`TRIVIUM_STORE`, or `runs` in the working directory."""
-    return Path(os.environ.get("TRIVIUM_STORE", "runs"))
+    return os.environ.get("TRIVIUM_STORE") or "runs"
 
 
 class Store:
-    """Runs under one folder. Numbers rise over the whole store, so ids sort by time."""
+    """Runs in one place. Numbers rise over the whole store, so ids sort by time."""
 
-    def __init__(self, root: Path | None = None) -> None:
-        self.root = root if root is not None else default_store()
+    def __init__(self, place: Path | str | None = None) -> None:
+        """`place` is a folder or a URI; None is `default_store()`."""
+        text = str(place) if place is not None else default_store()
+        self._bucket: Bucket | None = None
+        if is_uri(text):
+            self.root, self._bucket = open_store(text)
+        else:
+            self.root = Path(text)
+
+    @property
+    def shown(self) -> str:
+        """The store as messages name it; without the keys that a URI may have."""
+        return str(self.root) if self._bucket is None else self._bucket.shown
 
     def create(self, name: str) -> RunFolder:
         """A new, empty run folder `name-N`."""
-        self._make_root()
         number = max((n for n, _ in self._numbered()), default=0)
+        if self._bucket is not None:
+            number = _claim(self._bucket, number)
+            path = self.root / f"{name}-{number}"
+            path.mkdir()
+            return RunFolder(path)
+        self._make_root()
         while True:
             number += 1
             path = self.root / f"{name}-{number}"
@@ -38,6 +66,16 @@ class Store:
         """All runs, oldest first; children of runs are inside their parents."""
         return [RunFolder(self.root / name) for _, name in sorted(self._numbered())]
 
+    def newest(self, limit: int | None = None) -> list[RunFolder]:
+        """The newest runs, newest first, with what a list of runs says of them; None is all."""
+        runs = reversed(self.runs())
+        if self._bucket is not None:
+            chosen = list(islice(runs, limit))
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                list(pool.map(lambda run: listed(run.path), chosen))
+            runs = iter(chosen)
+        return list(islice((r for r in runs if (r.path / "run.json").is_file()), limit))
+
     def find(self, text: str) -> RunFolder:
         """The run that `text` names: an id, a child's id, a number, `last`, or a folder.
 
@@ -48,6 +86,8 @@ class Store:
             raise UserError(f"{text!r} names no run")
         parent, slash, child = text.rstrip("/").partition("/")
         run = self._find_top(parent) if not Path(text).is_absolute() else None
+        if run is not None:
+            refreshed(run.path)
         if run is not None and slash:
             run = next((c for c in run.children() if c.path.name == child), None)
         if run is None and (Path(text) / "run.json").is_file():
@@ -60,7 +100,7 @@ class Store:
         numbered = sorted(self._numbered())
         if text == "last":
             if not numbered:
-                raise UserError(f"no runs in {self.root} yet; `trivium train JOB` makes one")
+                raise UserError(f"no runs in {self.shown} yet; `trivium train JOB` makes one")
             return RunFolder(self.root / numbered[-1][1])
         matches = [n for number, n in numbered if text in (n, str(number))]
         if len(matches) > 1:
@@ -70,20 +110,44 @@ class Store:
     def _not_found(self, text: str) -> str:
         names = [name for _, name in self._numbered()]
         if not names:
-            return f"no run {text!r}: {self.root} has no runs (--store names another store)"
-        return f"no run {text!r} in {self.root}{nearest(text, names)} (`trivium runs` lists them)"
+            return f"no run {text!r}: {self.shown} has no runs (--store names another store)"
+        return f"no run {text!r} in {self.shown}{nearest(text, names)} (`trivium runs` lists them)"
 
     def _numbered(self) -> list[tuple[int, str]]:
+        matches = (_RUN.fullmatch(n) for n in self._names() if not n.startswith("."))
+        return [(int(m["number"]), m.string) for m in matches if m]
+
+    def _names(self) -> list[str]:
+        if self._bucket is not None:
+            try:
+                return self._bucket.names()
+            except OSError as error:
+                raise explain(error, self._bucket) from None
         try:
             with os.scandir(self.root) as entries:
-                names = [e.name for e in entries]
+                return [e.name for e in entries]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        matches = (_RUN.fullmatch(n) for n in names if not n.startswith("."))
-        return [(int(m["number"]), m.string) for m in matches if m]
 
     def _make_root(self) -> None:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"--store {self.root}: cannot be made: {error.strerror}") from None
+
+
+def _claim(bucket: Bucket, highest: int) -> int:
+    """A number above `highest` that no other run has or had.
+
+    An object store cannot make a name exclusively. So everybody marks the number first and then
+    looks: who sees only the own mark has it, since whoever marks later sees both.
+    """
+    mark = secrets.token_hex(8)
+    try:
+        while True:
+            highest += 1
+            bucket.put(f"{_NUMBERS}/{highest}/{mark}", b"1")
+            if set(bucket.files(f"{_NUMBERS}/{highest}")) == {mark}:
+                return highest
+    except OSError as error:
+        raise explain(error, bucket) from None

@@ -70,8 +70,10 @@ def sections(run: RunFolder) -> list[tuple[str, list[tuple[str, str]]]]:
 def parts(run: RunFolder) -> str:
     """`12/30 trials, 1 failed, 4 min left`: a sweep's place in `trivium runs`."""
     total = int(read_sweep(run)["num_trials"])
-    children = [c for c in children_of(run) if c.path.name.isdigit()]
-    statuses = Counter(c.info.get("status") for c in children)
+    statuses: Counter[str] = Counter(run.result.get("trials", {}))
+    if run.status != "finished":
+        children = [c for c in children_of(run) if c.path.name.isdigit()]
+        statuses = Counter(str(c.info.get("status")) for c in children)
     ended = sum(1 for _ in run.metrics())
     said = f"{ended}/{total} trials"
     if statuses["failed"]:

@@ -5,7 +5,7 @@
     children/N     trial N, a run like any other; children/N-seedI its repetitions in the final
     metrics.jsonl  a line for each trial that ended
 
-Folders must be reachable from every worker: on a cluster the store lies on a shared disk.
+Trials on other machines than the driver's need a remote store, or one on a shared disk.
 """
 
 import contextlib
@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trivium.platform.algorithm import Preflight
-from trivium.platform.errors import RunFailed, UserError
+from trivium.platform.errors import RunFailed, TriviumError, UserError
 from trivium.platform.interrupt import Interrupted, listening
 from trivium.platform.job import Job, write_job
 from trivium.platform.logs import logged
+from trivium.platform.remote.kept import kept, refreshed
 from trivium.platform.run import RunFolder, process_started, utc_now, write_json
 from trivium.platform.run_writer import STOP_FILE
 from trivium.platform.runner import Screen, begin, error_text, write_report
@@ -74,13 +75,18 @@ def _run(run: RunFolder, plan: Plan, screen: Screen, preflight: Preflight | None
     from trivium.tuning.outcome import write_outcome
 
     sweep = Sweep(run, plan, SweepProgress(run, plan, screen.console()))
-    with logged(run.log), listening(sweep.ask_to_stop) as stop:
+    with (
+        kept(run.path, screen.console().say),
+        logged(run.log),
+        listening(sweep.ask_to_stop) as stop,
+    ):
         sweep.progress.head(preflight)
         _amend(run, status="running", error=None, ended=None)
         began = time.monotonic()
         try:
             search(sweep, verbose=screen.verbose)
             write_outcome(run, plan, time.monotonic() - began)
+            refreshed(run.path)
             if stop:
                 raise Interrupted(f"stopped after {sweep.progress.standing()}; all is saved")
             if sweep.has_failed:
@@ -153,6 +159,9 @@ class Sweep:
         """Count a trial that ended, and tell it to save when the scheduler stopped it."""
         child = RunFolder(self.run.path / "children" / str(number))
         if ended == "pruned":
+        if child.path.is_dir() and child.info["status"] == "pending":
+            with contextlib.suppress(TriviumError):  # all are brought at the end
+                refreshed(child.path)  # its worker was on another machine
             (child.path / STOP_FILE).touch()
             self._pruned.append(child)
         if ended == "failed":

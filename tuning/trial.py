@@ -16,6 +16,7 @@ from ray import tune
 from trivium.platform.errors import TriviumError
 from trivium.platform.interrupt import Interrupted
 from trivium.platform.repeats import resume_repeats
+from trivium.platform.remote.kept import arrive, left, ticket_of
 from trivium.platform.run import Record, RunFolder
 from trivium.platform.run_writer import STOP_FILE
 from trivium.platform.runner import Screen, check, error_text, train
@@ -31,7 +32,7 @@ Report = Callable[[float, int], None]
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
-    """Ray Tune's view of a trial; `config` has the child's folder and what is made best."""
+    """Ray Tune's view of a trial; `config` has the child's ticket and what is made best."""
 
     def setup(self, config: dict[str, Any]) -> None:
         """Start the first trial of this actor."""
@@ -42,7 +43,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         """End the trial before, which may still be saving, and start the next."""
         self.cleanup()
         objective = Objective(new_config["metric"], new_config["larger_is_better"])
-        child = RunFolder(Path(new_config["folder"]))
+        child = RunFolder(arrive(new_config["ticket"]))
         self._training = TrialThread(child, objective, tells_reports=not new_config["is_final"])
         self._training.start()
         return True
@@ -61,6 +62,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing for Tune to keep: the child's folder has its own checkpoints."""
 
+            left(self._training.folder)
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """The child goes on from its own checkpoint."""
 
@@ -86,6 +88,11 @@ class TrialThread(threading.Thread):
             train_child(self._child, self._objective, self._report, self._is_stopping)
             ended, reason = "finished", ""
             if not self._last:
+    @property
+    def folder(self) -> Path:
+        """The child's, here."""
+        return self._child.path
+
                 ended, reason = "failed", f"never reported {self._objective.metric}"
         except Interrupted as error:
             ended, reason = "stopped", str(error)
@@ -168,7 +175,7 @@ class _Forwarder:
 def config_of(child: RunFolder, objective: Objective, is_final: bool) -> dict[str, Any]:
     """What a TrialWorker is told of its trial; a run of the final tells only its end."""
     return {
-        "folder": str(child.path.resolve()),
+        "ticket": ticket_of(child.path),
         "metric": objective.metric,
         "larger_is_better": objective.larger_is_better,
         "is_final": is_final,

@@ -14,8 +14,10 @@ Overrides = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Override a setting of the job file."),
 ]
 StorePath = Annotated[
-    Path | None,
-    typer.Option("--store", metavar="FOLDER", help="Where runs are kept (default: ./runs)."),
+    str | None,
+    typer.Option(
+        "--store", metavar="PLACE", help="Folder or URI (s3://...) of the runs (default: ./runs)."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show what Ray and torch print too.")]

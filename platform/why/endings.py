@@ -205,7 +205,7 @@ def smaller(lr: float) -> float:
 
 
 def _checkpoint(e: Evidence) -> str:
-    saved = e.run.checkpoint("last")
+    saved = e.run.saved("last")
     if saved is None:
         return "It saved no checkpoint, so resuming starts from the beginning."
     return f"It goes on from its checkpoint of step {saved.step:,}."

@@ -9,6 +9,9 @@ from typing import Any
 
 from trivium.platform.curves import Curve, axis, curve
 from trivium.platform.errors import UserError
+from trivium.platform.redact import redact
+from trivium.platform.remote.bucket import is_uri
+from trivium.platform.remote.kept import copy_of
 from trivium.platform.run import Record, RunFolder
 
 _LOG_BYTES = 20_000
@@ -110,7 +113,12 @@ class Evidence:
         root = parent.parent.parent if parent.name == "children" else parent
         from trivium.platform.store import default_store
 
-        if root.resolve() == default_store().resolve():
+        usual = default_store()
+        remote = copy_of(self.run.path)
+        if remote is not None:
+            shown = remote[0].bucket.shown
+            return "" if shown == redact(usual) else f" --store {shlex.quote(shown)}"
+        if not is_uri(usual) and root.resolve() == Path(usual).resolve():
             return ""
         return f" --store {shlex.quote(str(_short(root)))}"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from trivium.datasets.cache import built_folder, cache_root, content_hash
+from trivium.datasets.cache import built_folder, content_hash
+from trivium.platform.cache_root import cache_root
 from trivium.platform.errors import UserError
 
 

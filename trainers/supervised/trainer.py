@@ -21,6 +21,7 @@ from trivium.platform.errors import RunFailed, UserError
 from trivium.platform.exhibit import Evaluation, Metric
 from trivium.platform.logs import Echo, printing_to
 from trivium.platform.registry import find
+from trivium.platform.remote.kept import arrive, kept, returned, ticket_of
 from trivium.platform.run import RunFolder, write_json
 from trivium.platform.run_writer import RunWriter
 from trivium.platform.settings import build, read_component
@@ -150,7 +151,7 @@ class Supervised:
         echo = Echo(run.folder.path / "workers" / "0.txt", run.say)
         run_workers(
             train_worker,
-            run.folder,
+            ticket_of(run.folder.path),
             self.job.resources,
             name=run.folder.id,
             on_wait=echo.new_lines,
@@ -172,6 +173,7 @@ class Supervised:
             raise RunFailed(
                 f"{run.id} has no whole checkpoint; `trivium resume {run.id}` makes one"
             )
+        returned(run.folder.path)  # from rank 0, where that is on another machine
         model = self.new_model()
         load_weights(model, checkpoint.path / "weights.safetensors")
         return model.eval()
@@ -204,12 +206,13 @@ class Supervised:
             )
 
 
-def train_worker(folder: RunFolder, context: "WorkerContext") -> None:
+def train_worker(ticket: dict[str, str], context: "WorkerContext") -> None:
     """What each Ray Train worker runs: the same loop, its share of each batch."""
     from trivium.platform.console import Console
     from trivium.platform.tracking import trackers
 
-    with printing_to(folder.path / "workers" / f"{context.rank}.txt"):
+    folder = RunFolder(arrive(ticket))
+    with printing_to(folder.path / "workers" / f"{context.rank}.txt"), kept(folder.path):
         job = folder.job()
         assert isinstance(job, SupervisedJob)
         supervised = Supervised(job)
