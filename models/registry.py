@@ -5,4 +5,5 @@ MODELS = {
     "lstm": "trivium.models.lstm:Lstm",
     "matrix_factorization": "trivium.models.matrix_factorization:MatrixFactorization",
     "mlp": "trivium.models.mlp:Mlp",
+    "multi_input": "trivium.models.multi_input:MultiInput",
 }

@@ -154,6 +154,7 @@ FACTS: frozenset[str] = frozenset(
     {
         "env",
         "input_shape",
+        "input_shapes",
         "output_size",
         "vocabulary_size",
         "num_users",

@@ -34,7 +34,7 @@ class Case:
         assert isinstance(made, nn.Module)
         return made
 
-    def batch(self, size: int = BATCH, seed: int = 1) -> tuple[torch.Tensor, ...]:
+    def batch(self, size: int = BATCH, seed: int = 1) -> tuple[Any, ...]:
         generator = torch.Generator().manual_seed(seed)
         if self.inputs == "dense":
             return (torch.randn(size, *self.facts["input_shape"], generator=generator),)
@@ -42,12 +42,16 @@ class Case:
             lengths = torch.randint(1, 8, (size,), generator=generator)
             tokens = torch.randint(1, 20, (size, 7), generator=generator)
             return tokens * (torch.arange(7) < lengths[:, None]), lengths
+        if self.inputs == "parts":
+            shapes = self.facts["input_shapes"].items()
+            return ({k: torch.randn(size, *s, generator=generator) for k, s in shapes},)
         users = torch.arange(size) % self.facts["num_users"]
         return users, torch.arange(size) % self.facts["num_items"]
 
 
 TABLE = {"input_shape": (5,), "output_size": 3}
 IMAGES = {"input_shape": (2, 9, 8), "output_size": 3}
+PARTS = {"input_shapes": {"view": (2, 9, 8), "place": (3,)}, "output_size": 3}
 TEXT = {"vocabulary_size": 20, "output_size": 3}
 RATINGS = {"num_users": 6, "num_items": 6, "target_mean": 3.5}
 TEXT_AXES = ({0: "batch", 1: "length"}, {0: "batch"})
@@ -73,6 +77,11 @@ def matrix(**settings: Any) -> Case:
     return Case(named, RATINGS, "ids", output_size=None, dynamic=RATING_AXES)
 
 
+def multi(**settings: Any) -> Case:
+    small = {"name": "multi_input", "channels": [4, 6], "hidden": [8]}
+    return Case({**small, **settings}, PARTS, "parts")
+
+
 CASES = {
     "mlp": mlp(),
     "mlp batch residual": mlp(normalization="batch", residual=True, initialization="xavier"),
@@ -87,6 +96,8 @@ CASES = {
     "lstm last": lstm(pooling="last"),
     "lstm last residual": lstm(pooling="last", layers=2, residual=True, dropout=0.5),
     "lstm mean forwards": lstm(pooling="mean", bidirectional=False, normalization="layer"),
+    "multi_input": multi(),
+    "multi_input tanh": multi(activation="tanh", initialization="orthogonal"),
     "matrix_factorization": matrix(),
     "matrix_factorization biases": matrix(rank=0),
     "matrix_factorization factors": matrix(biases=False, dropout=0.5),
@@ -128,8 +139,14 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(case: Case)
 def test_a_row_is_not_affected_by_the_other_rows_of_its_batch(case: Case) -> None:
     model = case.model().eval()
     batch = case.batch()
-    alone = torch.cat([model(*(x[i : i + 1] for x in batch)) for i in range(BATCH)])
+    alone = torch.cat([model(*(row(x, i) for x in batch)) for i in range(BATCH)])
     torch.testing.assert_close(alone, model(*batch), atol=1e-5, rtol=1e-5)
+
+
+def row(batch: Any, index: int) -> Any:
+    if isinstance(batch, dict):
+        return {name: part[index : index + 1] for name, part in batch.items()}
+    return batch[index : index + 1]
 
 
 @every_case

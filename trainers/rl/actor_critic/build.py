@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from trivium.platform.errors import UserError
-from trivium.platform.settings import build
 from trivium.trainers.rl.actor_critic.plan import Plan
 from trivium.trainers.rl.actor_critic.policy import Policy
 from trivium.trainers.rl.environment.make import make_one
@@ -17,7 +16,8 @@ from trivium.trainers.rl.environment.spaces import (
     observations_of,
 )
 from trivium.trainers.rl.environment.wrappers import normalization_of
-from trivium.trainers.rl.job import MODELS, NetworkJob
+from trivium.trainers.rl.job import NetworkJob
+from trivium.trainers.rl.network import make_network
 from trivium.trainers.rl.seeds import derive_seed
 
 WEIGHTS = "weights.safetensors"
@@ -32,19 +32,15 @@ def make_policy(
         UserError: the model does not fit the environment.
     """
 
-    def make_network(output_size: int) -> nn.Module:
-        facts = {"input_shape": observations.feature_shape, "output_size": output_size}
-        try:
-            network: nn.Module = build(job.model, MODELS, facts)
-        except UserError as error:
-            raise error.under("model") from None
+    def make(output_size: int) -> nn.Module:
+        network = make_network(job, observations, output_size)
         _check_is_steady(network)
         return network
 
     clip = normalization_of(job.env)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(job.seed, "weights"))
-        return Policy(make_network, observations, actions, plan, clip.clip if clip else None)
+        return Policy(make, observations, actions, plan, clip.clip if clip else None)
 
 
 def _check_is_steady(network: nn.Module) -> None:

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from trivium.platform.errors import UserError
-from trivium.platform.settings import build
 from trivium.trainers.rl.dqn.settings import DqnJob
 from trivium.trainers.rl.environment.make import make_one
 from trivium.trainers.rl.environment.spaces import (
@@ -16,7 +15,7 @@ from trivium.trainers.rl.environment.spaces import (
     observations_of,
 )
 from trivium.trainers.rl.environment.wrappers import normalization_of
-from trivium.trainers.rl.job import MODELS
+from trivium.trainers.rl.network import make_network as make_model
 from trivium.trainers.rl.observation_encoder import ObservationEncoder
 from trivium.trainers.rl.seeds import derive_seed
 
@@ -61,17 +60,10 @@ def make_network(job: DqnJob, observations: Observations, actions: Actions) -> Q
             f"rllib/SAC for a Box",
         )
     dueling = job.algorithm.dueling
-    facts = {
-        "input_shape": observations.feature_shape,
-        "output_size": actions.sizes[0] + int(dueling),
-    }
     clip = normalization_of(job.env)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(job.seed, "weights"))
-        try:
-            model: nn.Module = build(job.model, MODELS, facts)
-        except UserError as error:
-            raise error.under("model") from None
+        model = make_model(job, observations, actions.sizes[0] + int(dueling))
     return QNetwork(ObservationEncoder(observations, clip.clip if clip else None), model, dueling)
 
 
