@@ -15,14 +15,14 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from goals import GOALS, Verdict
-from machine import load_average, machine
+from goals import GOALS
+from machine import Usage, load_average, machine
 from record import Part, Record
 from speeds import ENV_SPEED, RUNNERS, measure_env_speed, measure_runners
 from subjects import PEERS, SUBJECTS, Measurement, measure, measure_command
+from table import figures, goals
 
 COMMAND = "cartpole, command trivium train"
 
@@ -30,7 +30,7 @@ COMMAND = "cartpole, command trivium train"
 def main() -> int:
     """Measure, print, write; the exit code."""
     args = _arguments()
-    began, load = time.time(), load_average()
+    began, load, usage = time.time(), load_average(), Usage()
     if load > 0.5:
         print(f"warning: other work runs here (load {load:.2f}): noisy figures")
     record = Record.read(machine(PEERS)) if args.keep else Record(machine(PEERS))
@@ -43,13 +43,13 @@ def main() -> int:
             "%Y-%m-%d %H:%M", time.gmtime(time.time() - time.perf_counter() + began)
         ),
         load_average_before=round(load, 2),
+        others_busy_cores=usage.so_far().others_busy_cores,
         whole_s=round(time.time() - began),
     )
     record.add(part, found)
     measurements = record.measurements
     verdicts = [v for goal in GOALS if (v := goal.judge(measurements)) is not None]
-    _print_figures(measurements)
-    _print_verdicts(verdicts)
+    print("", *figures(measurements), "", *goals(verdicts), sep="\n")
     is_whole = len(verdicts) == len(GOALS)
     if args.keep or not (args.only or args.seeds):
         record.write(verdicts, is_whole)
@@ -93,32 +93,6 @@ def _show(m: Measurement) -> Measurement:
         flush=True,
     )
     return m
-
-
-def _print_figures(found: list[Measurement]) -> None:
-    print(f"\n{'task':<18}{'subject':<34}{'seeds':>6}{'median s':>11}{'range':>20}{'steps/s':>12}")
-    for task, subject in dict.fromkeys((m.task, m.subject) for m in found):
-        own = [m for m in found if (m.task, m.subject) == (task, subject)]
-        times = [m.learning_s for m in own]
-        span = f"{min(times):.2f} to {max(times):.2f}"
-        rate = median(m.env_steps_per_s for m in own)
-        missed = sum(not m.reached for m in own)
-        print(
-            f"{task:<18}{subject:<34}{len(own):>6}{median(times):>11.2f}{span:>20}{rate:>12,.0f}"
-            + (f"   {missed} did not get there" if missed else "")
-        )
-
-
-def _print_verdicts(verdicts: list[Verdict]) -> None:
-    print()
-    for v in verdicts:
-        goal = v.goal
-        bound = (
-            f"at least {goal.at_least:,.10g}" if goal.at_least else f"at most {goal.at_most:,.10g}"
-        )
-        mark = "reached" if v.is_reached else "MISSED"
-        more = "at least " if v.is_lower_bound else ""
-        print(f"  {mark:<8} {goal.what}: {more}{v.value:,.1f} ({bound})")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 
 from goals import Verdict
 from subjects import HERE, ROOT, Measurement
+from table import put_into_page
 
 RESULTS = HERE / "results.json"
 
@@ -20,6 +21,9 @@ class Part:
     began: str
     """UTC."""
     load_average_before: float
+    """Of the minute before, whatever ran then and may be over."""
+    others_busy_cores: float | None
+    """Cores kept busy meanwhile by what is no child of compare.py; RLlib's actors are none."""
     whole_s: int
 
 
@@ -68,7 +72,8 @@ class Record:
             "measurements": [m.as_dict() | {"part": parts.index(p)} for p, m in self._entries],
         }
         RESULTS.write_text(json.dumps(data, indent=1) + "\n")
-        print(f"written to {RESULTS.relative_to(ROOT)}")
+        put_into_page(self.measurements, verdicts)
+        print(f"written to {RESULTS.relative_to(ROOT)}, its tables to benchmarks/README.md")
 
 
 def _key(m: Measurement) -> tuple[str, str, int]:
