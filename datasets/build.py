@@ -25,6 +25,7 @@ from trivium.datasets.encoders.identifier import IdEncoder
 from trivium.datasets.encoders.image import ImageEncoder
 from trivium.datasets.encoders.target import TargetEncoder
 from trivium.datasets.encoders.text import TextEncoder
+from trivium.datasets.folds import Fold
 from trivium.datasets.meta import InputRecord, Meta, SplitRecord
 from trivium.datasets.row_hash import Hashes, combined, digest, hash_values
 from trivium.datasets.settings import DatasetSettings, TargetKind, TextSettings
@@ -45,6 +46,7 @@ def build(
     source: Source,
     settings: DatasetSettings,
     target_kind: TargetKind | None,
+    fold: Fold | None = None,
 ) -> None:
     """Write the columns, the lists of words and ids, and last `meta.json`, into `folder`.
 
@@ -56,7 +58,7 @@ def build(
     kind = source.schema().field(columns.target).type
     target = TargetEncoder(columns.target, kind, target_kind, source.description.class_names)
     keys = _survey(source, columns, encoders, target)
-    codes = assign_splits(settings.split, keys, source.name)
+    codes = assign_splits(settings.split, keys, source.name, fold)
     _fit(source, columns, encoders, target, codes)
     splits = _split_records(codes, keys, len(target.class_names))
     _write(folder, source, columns, encoders, target, codes, splits)

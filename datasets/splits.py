@@ -1,6 +1,7 @@
 """Which row belongs to which split: from what the row holds, never from where it stands."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,9 @@ import numpy.typing as npt
 from trivium.datasets.row_hash import Hashes, mix
 from trivium.datasets.settings import SplitSettings
 from trivium.platform.errors import Mistake, UserError
+
+if TYPE_CHECKING:
+    from trivium.datasets.folds import Fold
 
 SPLITS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST, UNUSED = range(4)
@@ -35,19 +39,22 @@ class Shares:
     test: float
 
 
-def assign_splits(settings: SplitSettings, keys: Keys, source: str) -> Codes:
+def assign_splits(
+    settings: SplitSettings, keys: Keys, source: str, fold: "Fold | None" = None
+) -> Codes:
     """The split of each row: TRAIN, VALIDATION, TEST or UNUSED, [num_rows] uint8.
 
     Rows stand on a line in the order of their key: the hash of the row or of its group, or the
     time, newest first. Equal keys stay together. The line is cut into test, validation, train and
-    unused, so that the test set depends on no other fraction than its own.
+    unused, so that the test set depends on no other fraction than its own. With `fold`, what is
+    left of train and validation is divided as `trivium.datasets.folds` says.
 
     Raises:
         UserError: a fraction cannot take effect, or a split that should have rows gets none.
     """
     codes = np.zeros(len(keys.rows), np.uint8) if keys.own is None else keys.own.copy()
     shares = _shares(settings, codes, source)
-    line, is_open = _line(settings, keys), slice(None)
+    line, is_open = line_of(settings, keys), slice(None)
     if keys.own is not None:
         is_open = codes == TRAIN
         line = line[is_open]
@@ -61,6 +68,11 @@ def assign_splits(settings: SplitSettings, keys: Keys, source: str) -> Codes:
         num_test, num_validation = (round(len(line) * s) for s in (shares.test, shares.validation))
         num_train = _num_train(shares, len(line))
         codes[is_open] = _cut(line, num_test, num_validation, num_train)
+    if fold is not None:
+        from trivium.datasets.folds import take_fold
+
+        shares = Shares(1.0, 1.0, shares.test)
+        codes = take_fold(fold, settings, keys, codes)
     _check_rows(settings, shares, codes, len(line))
     return codes
 
@@ -105,8 +117,8 @@ def _num_train(shares: Shares, num_rows: int) -> int:
     return num_rows if everything else round(num_rows * shares.train)
 
 
-def _line(settings: SplitSettings, keys: Keys) -> np.ndarray:
-    """A key for each row; the lowest are tested on."""
+def line_of(settings: SplitSettings, keys: Keys) -> np.ndarray:
+    """A key for each row, [num_rows]; the lowest are tested on."""
     if settings.time is not None:
         assert keys.times is not None
         return -keys.times

@@ -81,6 +81,11 @@ class _Component:
             ) from None
 
 
+def refusal(*mistakes: Mistake) -> PydanticCustomError:
+    """For a validator to raise: these mistakes, each at its own path below the settings."""
+    return PydanticCustomError("component", "mistakes", {"mistakes": mistakes})
+
+
 def component(registry: str) -> Any:
     """Make a field a component, as in `Annotated[ComponentSettings, component(REGISTRY)]`."""
     return _Component(registry)

@@ -57,7 +57,7 @@ sed: 3
         "file.py:Name)",
         "job.yaml:10: algorithm.batch_size: must be a whole number or be one of full; got nan",
         "job.yaml:11: sed: unknown setting; did you mean seed? (settings here: name, resources, "
-        "checkpoint, tracking, seed, seeds, tune, dataset, model, algorithm)",
+        "checkpoint, tracking, seed, seeds, tune, dataset, model, algorithm, validation)",
     ]
 
 

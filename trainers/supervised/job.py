@@ -1,12 +1,15 @@
 """What a supervised job file says: the data, the model, and how the model is fitted to the data."""
 
+from statistics import fmean
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from trivium.datasets.folds import Fold
 from trivium.datasets.settings import DatasetSettings
-from trivium.platform.job import Job
-from trivium.platform.settings import ComponentSettings, Settings, component
+from trivium.platform.errors import Mistake
+from trivium.platform.job import Job, Repeats
+from trivium.platform.settings import ComponentSettings, Settings, component, refusal
 from trivium.trainers.supervised.gradients import GradientSettings
 
 MODELS = "trivium.models.registry:MODELS"
@@ -64,6 +67,30 @@ class SupervisedSettings(ComponentSettings):
         return self
 
 
+class ValidationSettings(Settings):
+    """Cross-validation: the job is trained once for each fold, each time without its rows.
+
+    All rows that the split would train on or validate with are shared out, with the same share of
+    each class; by group where the split is by group; by time, each fold later than all that it
+    trains on, where the split is by time. Statistics and vocabularies are those of the fold's
+    training rows. The score is the mean over the folds; the test rows stay apart, and their score
+    is the mean of the folds' models too, as no model is trained on all rows.
+    """
+
+    folds: int = Field(ge=2, le=100)
+    """How many; more train on more rows, and take as many times longer."""
+    fold: int | None = Field(None, ge=0)
+    """Train this one alone, counted from 0; None trains all of them as one run."""
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        if self.fold is not None and self.fold >= self.folds:
+            raise ValueError(
+                f"fold: there are {self.folds}, 0 to {self.folds - 1}; got {self.fold}"
+            )
+        return self
+
+
 class SupervisedJob(Job):
     """A job that learns from rows with a target."""
 
@@ -73,3 +100,49 @@ class SupervisedJob(Job):
     """Pillar 2: the model structure."""
     algorithm: SupervisedSettings
     """Pillar 3: how the model is fitted."""
+    validation: ValidationSettings | None = None
+    """Cross-validation; None validates once, with the rows of dataset.split.validation."""
+
+    @model_validator(mode="after")
+    def _folds_take_effect(self) -> Self:
+        if self.validation is None:
+            return self
+        mistakes = []
+        split = self.dataset.split
+        if split.validation is not None and split.train is None:
+            message = "has no effect with validation.folds, which share all rows but those of test"
+            mistakes.append(Mistake("dataset.split.validation", f"{message}; leave it out"))
+        if self.seeds > 1 and self.validation.fold is None:
+            message = f"{self.seeds} trainings a fold are not made: keep seeds or validation.folds"
+            mistakes.append(Mistake("seeds", message))
+        if mistakes:
+            raise refusal(*mistakes)
+        return self
+
+    @property
+    def fold(self) -> Fold | None:
+        """The fold that this job trains; of a job over all folds the first, which is looked at."""
+        if self.validation is None:
+            return None
+        return Fold(self.validation.fold or 0, self.validation.folds)
+
+    @property
+    def repeats(self) -> Repeats | None:
+        """One training for each fold, or for each seed."""
+        if self.validation is None or self.validation.fold is not None:
+            return super().repeats
+        count = self.validation.folds
+        jobs: dict[str, Job] = {
+            f"fold {i}": self.changed(validation=ValidationSettings(folds=count, fold=i))
+            for i in range(count)
+        }
+        # Rows validated on per row trained on: one part of the others, or of those before it.
+        before = range(1, count + 1) if self.dataset.split.time else [count - 1]
+        return Repeats(
+            "folds",
+            jobs,
+            "Validation scores are of the fold's own rows, at its best epoch. The interval is the "
+            "95% confidence interval of the mean, wider than over seeds as folds share rows.",
+            validates=True,
+            overlap=fmean(1 / parts for parts in before),
+        )

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from trivium.datasets.dataset import Dataset, Input
+from trivium.datasets.folds import fold_kind
 from trivium.models.summary import Summary
 from trivium.platform.algorithm import Preflight
 from trivium.trainers.supervised.job import SupervisedJob
@@ -25,6 +26,7 @@ def describe(
     facts = (
         ("data", _data(dataset)),
         ("task", _task(task, dataset)),
+        *_validation(job, dataset),
         ("model", _model(job, summary)),
         ("algorithm", _algorithm(job)),
         ("steps", _steps(job, dataset)),
@@ -60,6 +62,17 @@ def _task(task: Task, dataset: Dataset) -> str:
     names = dataset.class_names
     shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
     return f"{name}, {len(names)} classes: {shown}"
+
+
+def _validation(job: SupervisedJob, dataset: Dataset) -> list[tuple[str, str]]:
+    fold = job.fold
+    if fold is None:
+        return []
+    made = fold_kind(job.dataset.split, dataset.target_kind == "class")
+    if job.repeats is None:
+        return [("validation", f"fold {fold.index} of {fold.count}, {made}")]
+    shown = f"{fold.count} folds, {made}; rows and steps are those of fold 0"
+    return [("validation", shown)]
 
 
 def _model(job: SupervisedJob, summary: Summary) -> str:

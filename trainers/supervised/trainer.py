@@ -17,7 +17,7 @@ from trivium.datasets.dataset import Dataset
 from trivium.datasets.prepare import prepare
 from trivium.models.summary import summarize
 from trivium.platform.algorithm import EvaluateOptions, Outcome, Preflight
-from trivium.platform.errors import RunFailed, UserError
+from trivium.platform.errors import Mistake, RunFailed, UserError
 from trivium.platform.exhibit import Evaluation, Metric
 from trivium.platform.logs import Echo, printing_to
 from trivium.platform.registry import find
@@ -56,7 +56,7 @@ class Supervised:
         """The prepared data, opened from the cache when it was prepared before."""
         task = self.job.algorithm.task
         kind = find(task.name, TASKS).target_kind if task else None
-        return prepare(self.job.dataset, target_kind=kind, base=self.job.base)
+        return prepare(self.job.dataset, target_kind=kind, base=self.job.base, fold=self.job.fold)
 
     @cached_property
     def task(self) -> Task:
@@ -116,7 +116,24 @@ class Supervised:
     def preflight(self) -> Preflight:
         """Data, model, steps, memory, resources."""
         self.model  # noqa: B018  # built before anything is described: it may not fit the data
+        self._look_at_folds()
         return describe(self.job, self.dataset, self.task, self.model, summarize(self.model))
+
+    def _look_at_folds(self) -> None:
+        """Prepare the rows of every fold: what one of them lacks is told before the first starts.
+
+        Raises:
+            UserError: a fold has no row of a class that counts as much as the others, for instance.
+        """
+        if self.job.validation is not None and self.job.repeats is not None:
+            for name, job in self.job.repeats.jobs.items():
+                assert isinstance(job, SupervisedJob)
+                try:
+                    Supervised(job).task  # noqa: B018
+                except UserError as error:
+                    raise UserError(
+                        *(Mistake(m.path, f"in {name}: {m.message}") for m in error.mistakes)
+                    ) from None
 
     def train(self, run: RunWriter) -> Outcome:
         """Fit, here or on Ray Train's workers, and score the best epoch on the test split."""
@@ -124,7 +141,7 @@ class Supervised:
         info = run.folder.info | {"dataset_fingerprint": self.dataset.fingerprint}
         write_json(run.folder.path / "run.json", info)
         if self.job.resources.num_workers == 1:
-            self.fit(run.folder, run, Workers(device=_device(self.job)))
+            self.fit(run.folder, run, Workers(device=device_of(self.job)))
         else:
             self._fit_on_workers(run)
         progress = _saved_progress(run.folder)
@@ -162,9 +179,9 @@ class Supervised:
         """Score the best checkpoint of `run` on a split."""
         from trivium.trainers.supervised.score import score
 
-        self._demand_same_data(run)
+        demand_same_data(run.id, run.info.get("dataset_fingerprint"), self.dataset)
         model = self.restore(run)
-        return score(self.job, self.dataset, self.task, model, options.split, _device(self.job))
+        return score(self.job, self.dataset, self.task, model, options.split, device_of(self.job))
 
     def restore(self, run: RunFolder) -> nn.Module:
         """The model with the weights of the run's best checkpoint."""
@@ -174,8 +191,12 @@ class Supervised:
                 f"{run.id} has no whole checkpoint; `trivium resume {run.id}` makes one"
             )
         returned(run.folder.path)  # from rank 0, where that is on another machine
+        return self.load(checkpoint.path / "weights.safetensors")
+
+    def load(self, weights: Path) -> nn.Module:
+        """The model with the weights of a file of a checkpoint."""
         model = self.new_model()
-        load_weights(model, checkpoint.path / "weights.safetensors")
+        load_weights(model, weights)
         return model.eval()
 
     def verify(self, recorded: Mapping[str, float], again: Mapping[str, float]) -> str | None:
@@ -193,17 +214,18 @@ class Supervised:
         """Weights as safetensors and the model as ONNX, compared on rows of the test split."""
         from trivium.trainers.supervised.export import export
 
-        return export(self.job, self.dataset, self.restore(run), run, folder)
+        return export([self.dataset], self.restore(run), run, folder)
 
-    def _demand_same_data(self, run: RunFolder) -> None:
-        recorded = run.info.get("dataset_fingerprint")
-        if recorded and recorded != self.dataset.fingerprint:
-            raise UserError.at(
-                "dataset.source",
-                f"the data is not what {run.id} was trained on: fingerprint "
-                f"{self.dataset.fingerprint[:12]}, then {recorded[:12]}; "
-                "bring the files back, or train anew",
-            )
+
+def demand_same_data(run: str, recorded: str | None, dataset: Dataset) -> None:
+    """Raise UserError unless `dataset` is what a run recorded; None is nothing recorded."""
+    if recorded and recorded != dataset.fingerprint:
+        raise UserError.at(
+            "dataset.source",
+            f"the data is not what {run} was trained on: fingerprint "
+            f"{dataset.fingerprint[:12]}, then {recorded[:12]}; "
+            "bring the files back, or train anew",
+        )
 
 
 def train_worker(ticket: dict[str, str], context: "WorkerContext") -> None:
@@ -234,6 +256,7 @@ def _saved_progress(run: RunFolder) -> Progress:
     return Progress.read(load_state(checkpoint.path / "state.pt")["progress"])
 
 
-def _device(job: SupervisedJob) -> str:
+def device_of(job: SupervisedJob) -> str:
+    """The name of cuda or cpu, as the job asks and the machine has."""
     gpus = job.resources.gpus_per_worker
     return "cuda" if torch.cuda.is_available() and (gpus == "auto" or gpus > 0) else "cpu"
