@@ -107,6 +107,9 @@ def make_plan(job: Job, data: Mapping[str, Value]) -> tuple[Plan, Preflight]:
     assert isinstance(settings, TuneSettings)
     if job.seeds > 1:
         raise UserError.at("seeds", "a sweep has its own: set tune.seeds instead")
+    if settings.seeds > 1 and job.repeats is not None:
+        message = "validation.folds trains each setting several times already; leave tune.seeds out"
+        raise UserError.at("tune.seeds", message)
     space = Space(settings.space)
     mistakes = check_space(data, space, settings.points)
     algorithm, preflight = check(job)
