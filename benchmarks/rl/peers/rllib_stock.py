@@ -1,8 +1,10 @@
-"""RLlib as it comes, with the settings of its own examples: python rllib_stock.py TASK SEED.
+"""RLlib as it comes, with the settings of its own examples: python rllib_stock.py SETTINGS SEED.
 
-CartPole: rllib/examples/algorithms/ppo/cartpole_ppo.py, with as many env runners as there are
-cores less one, and its learner in the driver, which is faster here than the actor it asks for.
-LunarLander has no example of its own; it gets PPO's defaults with RL Zoo's discount and lambda.
+cartpole: rllib/examples/algorithms/ppo/cartpole_ppo.py as it is now, with as many env runners as
+there are cores less one, and its learner in the driver, which is faster here than the actor it
+asks for. cartpole-before: the same file of earlier releases, which leaves one copy of the
+environment in the driver. lunarlander: there is no example; PPO's defaults with RL Zoo's discount,
+lambda and entropy, and 16 copies.
 """
 
 import logging
@@ -17,26 +19,38 @@ from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core import Columns
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
+SETTINGS = {
+    "cartpole": {
+        "train_batch_size_per_learner": 2048,
+        "minibatch_size": 128,
+        "lr": 0.0003,
+        "num_epochs": 5,
+        "vf_loss_coeff": 1.5,
+        "clip_param": 0.3,
+        "vf_clip_param": 10_000,
+        "lambda_": 0.95,
+    },
+    "cartpole-before": {"lr": 0.0003, "num_epochs": 6, "vf_loss_coeff": 0.01},
+    "lunarlander": {"gamma": 0.999, "lambda_": 0.98, "entropy_coeff": 0.01},
+}
+
 
 def main():
-    task, seed = sys.argv[1:]
+    settings, seed = sys.argv[1:]
+    task = settings.partition("-")[0]
     logging.disable(logging.WARNING)
     ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    runners = max(1, (os.cpu_count() or 2) - 1)
-    config = (
-        PPOConfig()
-        .environment(TASKS[task].env)
-        .env_runners(num_env_runners=runners, num_envs_per_env_runner=16)
-        .debugging(seed=int(seed), log_level="ERROR")
-    )
+    config = PPOConfig().environment(TASKS[task].env).debugging(seed=int(seed), log_level="ERROR")
+    if settings != "cartpole-before":
+        runners = max(1, (os.cpu_count() or 2) - 1)
+        config.env_runners(num_env_runners=runners, num_envs_per_env_runner=16)
     if task == "cartpole":
-        config.training(lr=0.0003, num_epochs=6, vf_loss_coeff=0.01).rl_module(
+        config.rl_module(
             model_config=DefaultModelConfig(
                 fcnet_hiddens=[32], fcnet_activation="linear", vf_share_layers=True
             )
         )
-    else:
-        config.training(gamma=0.999, lambda_=0.98, entropy_coeff=0.01)
+    config.training(**SETTINGS[settings])
     algorithm = config.build_algo()
     race = Race(task)
 
