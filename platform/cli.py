@@ -33,6 +33,7 @@ VERBS: dict[str, str] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    "publish": "Send to a remote store what a run left on this machine.",
     """Run the verb; a mistake of the user ends in its message and exit code, never a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     _let_threads_sleep_soon()

@@ -96,6 +96,19 @@ class Store:
             raise UserError(self._not_found(text))
         return run
 
+    def find_here(self, text: str) -> RunFolder:
+        """The same among the runs of a remote store that this machine has a copy of.
+
+        Raises:
+            UserError: there is none, or the store is a folder, which has no copies.
+        """
+        if self._bucket is None:
+            raise UserError(f"{self.shown} is a local store: what is written there is there")
+        run = Store(self.root)._find_top(text)
+        if run is None:
+            raise UserError(f"no copy of a run {text!r} of {self.shown} on this machine")
+        return run
+
     def _find_top(self, text: str) -> RunFolder | None:
         numbered = sorted(self._numbered())
         if text == "last":

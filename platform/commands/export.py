@@ -21,6 +21,7 @@ def command(
     """Weights as safetensors and an ONNX model, compared with the original on real rows."""
     from trivium.platform.console import Console
     from trivium.platform.errors import UserError
+    from trivium.platform.remote.kept import added
     from trivium.platform.runner import make_algorithm
     from trivium.platform.store import Store
 
@@ -28,7 +29,9 @@ def command(
     if found.children():
         ids = ", ".join(c.id for c in found.children())
         raise UserError(f"{found.id} is several runs; export one of them: {ids}")
-    written = make_algorithm(found.job()).export(found, to or found.path / "export")
+    folder = to or found.path / "export"
+    written = make_algorithm(found.job()).export(found, folder)
+    added(folder)
     if as_json:
         sys.stdout.write(json.dumps({what: str(path) for what, path in written}) + "\n")
         return

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from trivium.platform.errors import RunFailed, TriviumError, UserError
+from trivium.platform.errors import RunFailed, TriviumError
 from trivium.platform.redact import redact
 
 T = TypeVar("T")
@@ -25,6 +25,12 @@ ANSWER_S = 20.0
 """How long the store may take to answer before a request counts as failed."""
 _THREADS = 16
 _OBJECT_STORES = ("s3", "gcs", "abfs")
+
+
+class StoreError(TriviumError):
+    """The store is named wrongly or refuses: the user's to mend, but no mistake of a job file."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -49,9 +55,9 @@ class Bucket:
     def __init__(self, uri: str) -> None:
         parts = urlsplit(uri)
         if ".." in unquote(parts.path).split("/"):
-            raise UserError(f"store {redact(uri)}: must not contain '..'")
+            raise StoreError(f"store {redact(uri)}: must not contain '..'")
         if not parts.netloc and parts.scheme != "file":
-            raise UserError(f"store {redact(uri)}: names no bucket, as in s3://bucket/path")
+            raise StoreError(f"store {redact(uri)}: names no bucket, as in s3://bucket/path")
         self._uri = uri
         self.shown = redact(uri)
         """The URI without keys and passwords."""
@@ -74,7 +80,7 @@ class Bucket:
                 )
             files, base = FileSystem.from_uri(self._uri)
         except (ArrowInvalid, ValueError) as error:
-            raise UserError(f"store {self.shown}: {redact(str(error))}") from None
+            raise StoreError(f"store {self.shown}: {redact(str(error))}") from None
         return files, base.rstrip("/")
 
     def names(self) -> list[str]:
@@ -185,11 +191,11 @@ def explain(error: OSError, bucket: Bucket) -> TriviumError:
     """What a user is told of an error of the store."""
     text = redact(str(error)).partition(" (Request ID")[0]
     if "NO_SUCH_BUCKET" in text or "NoSuchBucket" in text:
-        return UserError(
+        return StoreError(
             f"store {bucket.shown}: there is no such bucket; make it, or mend the name"
         )
     if _is_refusal(text):
-        return UserError(
+        return StoreError(
             f"store {bucket.shown}: access is denied ({_short(text)}). Give credentials in the "
             "environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, "
             "GOOGLE_APPLICATION_CREDENTIALS) or a role to the machine; they must allow to list, "

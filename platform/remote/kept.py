@@ -116,7 +116,7 @@ def refreshed(path: Path) -> None:
     """Bring what the store has newer of the run at `path`, unless it is written on this machine.
 
     Raises:
-        UserError, RunFailed: the store cannot be read.
+        StoreError, RunFailed: the store cannot be read.
     """
     found = copy_of(path)
     if found is None:
@@ -136,7 +136,7 @@ def listed(path: Path) -> None:
     """Bring what a list of runs says of the run at `path`; of one that ended well, two files.
 
     Raises:
-        UserError, RunFailed: the store cannot be read.
+        StoreError, RunFailed: the store cannot be read.
     """
     found = copy_of(path)
     if found is None or _is_finished(path):
@@ -253,6 +253,22 @@ def left(path: Path) -> None:
             known.pop(copy.folder, None)
         _stores.pop(copy.folder.parent, None)
         shutil.rmtree(copy.folder.parent, ignore_errors=True)
+
+
+def added(path: Path) -> None:
+    """Send a file or folder that was added to a run whose writing is over; a video, an export.
+
+    Raises:
+        StoreError, RunFailed: the store does not take it; it lies here all the same.
+    """
+    found = copy_of(path)
+    if found is None:
+        return
+    copy, under = found
+    try:
+        copy.publish(under)
+    except OSError as error:
+        raise explain(error, copy.bucket) from None
 
 
 def publish_left(path: Path) -> bool:

@@ -80,12 +80,11 @@ class Publisher:
     def _work(self) -> None:
         pause = 0.0
         while not self._closing.wait(pause):
-            began = time.monotonic()
             self._round(is_final=False)
             # A large sweep takes long to look through: at most a tenth of the time.
-            pause = max(INTERVAL_S, 10.0 * (time.monotonic() - began))
+            pause = max(INTERVAL_S, 10.0 * self._copy.look_s)
             if self._num_failures:
-                pause = min(LONGEST_PAUSE_S, 2.0 ** (self._num_failures - 1))
+                pause = 2.0 ** (self._num_failures - 1)
             pause = min(pause, LONGEST_PAUSE_S)
 
     def _round(self, is_final: bool) -> None:

@@ -50,6 +50,8 @@ class WorkingCopy:
         self._due: dict[str, float] = {}
         self._seen: set[str] = set()
         self._tidied: set[str] = set()
+        self.look_s = 0.0
+        """How long it took to look through the folder last time."""
 
     def address(self, *parts: str) -> str:
         """Where something of the run lies in the store, for people."""
@@ -174,7 +176,9 @@ class WorkingCopy:
 
     def publish(self, under: str = "", *, is_final: bool = True) -> None:
         """Send what was changed here; unless `is_final`, growing files have their rest."""
+        began = time.monotonic()
         files, checkpoints = self._walk(under)
+        self.look_s = time.monotonic() - began
         snapshots = [s for c in checkpoints if (s := self._snapshot(c)) is not None]
         # A run goes on from its checkpoint with the lines reported before it.
         needed = {_join(str(Path(s.relative).parents[1]), "metrics.jsonl") for s in snapshots}
@@ -209,6 +213,8 @@ class WorkingCopy:
         """Files to publish and checkpoints, by their paths in the run's folder."""
         files: list[str] = []
         checkpoints: list[str] = []
+        if (self.folder / under).is_file():
+            return [under], []
         for root, folders, names in os.walk(self.folder / under):
             place = os.path.relpath(root, self.folder)
             place = "" if place == "." else place
