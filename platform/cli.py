@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import typer
 
@@ -19,11 +20,19 @@ VERBS: dict[str, str] = {
     "check": "Check a job whole, show what it would do, start nothing.",
     "evaluate": "Score a run's saved result again; fail when it falls short.",
     "play": "Record the policy of a run, or play it on the screen.",
+    "submit": "Run a command on a Ray cluster: checked, uploaded, followed.",
+    "attach": "Follow a submitted job again, from a new terminal too.",
+    "logs": "Print what a submitted job has written.",
+    "stop": "Have a submitted job save and end.",
+    "jobs": "List a cluster's jobs.",
+    "up": "Keep a Ray on this machine ready for this folder's commands.",
+    "down": "End the Ray that `up` started, and nothing else.",
     "runs": "List the runs of the store.",
     "show": "Show one run: what, with what, how well, what next.",
     "diff": "What differs between two runs: settings, scores, data, code.",
     "why": "Why a run failed, stopped or stayed flat, and what to do.",
     "resume": "Go on with a run that was stopped, killed or failed.",
+    "publish": "Send to a remote store what a run left on this machine.",
     "reproduce": "Run a finished run's job again and compare the scores.",
     "ui": "Show a sweep in optuna-dashboard, also while it runs.",
     "export": "Write a run's model as safetensors and ONNX, verified.",
@@ -33,7 +42,6 @@ VERBS: dict[str, str] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    "publish": "Send to a remote store what a run left on this machine.",
     """Run the verb; a mistake of the user ends in its message and exit code, never a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     _let_threads_sleep_soon()
@@ -57,14 +65,22 @@ def _app(typed: str) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     for verb, purpose in VERBS.items():
-        app.command(name=verb, help=purpose)(_function(verb) if verb == typed else _not_typed)
+        function, context = _function(verb) if verb == typed else (_not_typed, None)
+        app.command(name=verb, help=purpose, context_settings=context)(function)
     return app
 
 
-def _function(verb: str) -> Callable[..., None]:
+def parser(verb: str) -> Any:
+    """The command line of one verb, to be read without running it."""
+    app = typer.Typer(add_completion=False)
+    app.command(name=verb)(_function(verb)[0])
+    return typer.main.get_command(app)
+
+
+def _function(verb: str) -> tuple[Callable[..., None], dict[str, Any] | None]:
+    """A verb's function, and what its module says of how its words are read."""
     module = importlib.import_module(f"trivium.platform.commands.{verb}")
-    function: Callable[..., None] = module.command
-    return function
+    return module.command, getattr(module, "CONTEXT", None)
 
 
 def _let_threads_sleep_soon() -> None:

@@ -1,5 +1,6 @@
 """Where a run came from: command, commit, versions, machine. Written into run.json."""
 
+import json
 import os
 import shlex
 import socket
@@ -9,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from trivium.platform.redact import redact
 from trivium.platform.run import process_started, utc_now
 
 _PACKAGES = ("trivium", "torch", "numpy", "pyarrow", "scikit-learn", "ray", "gymnasium", "optuna")
@@ -16,6 +18,7 @@ _PACKAGES = ("trivium", "torch", "numpy", "pyarrow", "scikit-learn", "ray", "gym
 
 def describe(kind: str, name: str, seed: int, base: Path, parent: str | None) -> dict[str, Any]:
     """The first content of run.json of a run that is about to start."""
+    ray = _submitted()
     return {
         "id": "",
         "name": name,
@@ -23,18 +26,31 @@ def describe(kind: str, name: str, seed: int, base: Path, parent: str | None) ->
         "status": "pending",
         "started": utc_now(),
         "ended": None,
-        "command": shlex.join(["trivium", *sys.argv[1:]]),
+        "command": redact(shlex.join(["trivium", *sys.argv[1:]])),
         "seed": seed,
         "parent": parent,
-        "git": git_state(base),
+        "git": ray["from"].get("git") if ray else git_state(base),
         "versions": versions(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "pid_started": process_started(os.getpid()),
         "base": str(base),
-        "ray": None,
+        "ray": ray,
         "dataset_fingerprint": None,
         "error": None,
+    }
+
+
+def _submitted() -> dict[str, Any] | None:
+    """The job of a Ray cluster that this process is the command of, and where it was submitted."""
+    config = os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR")
+    if config is None:
+        return None
+    metadata = json.loads(config).get("metadata") or {}
+    return {
+        "address": os.environ.get("RAY_ADDRESS"),
+        "job_id": metadata.get("job_submission_id"),
+        "from": json.loads(metadata.get("trivium_from") or "{}"),
     }
 
 

@@ -1,4 +1,5 @@
-"""Ray for one run: join a cluster that was asked for by address, else start a private, quiet one.
+"""Ray for one run: join a cluster that was asked for by address, or the one that `trivium up` keeps
+for this folder, else start a private, quiet one.
 
 `ray.init()` joins whatever cluster happens to run on the machine; here joining is explicit. A Ray
 of our own keeps its files in a short folder of its own (a unix socket's path holds 107 bytes)
@@ -17,6 +18,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from trivium.platform.cluster.warm import WarmCluster, find_warm
 from trivium.platform.errors import UserError
 
 JOINED_ENVIRONMENT: Mapping[str, str] = {
@@ -55,8 +57,9 @@ def ray_session(
     Args:
         num_cpus: CPUs that a Ray of our own offers, be the machine's cores more or fewer. It
             starts as many worker processes at once, before anything asks for them.
-        address: a cluster to join; None means the environment's RAY_ADDRESS, and without that a
-            Ray of our own. "local" is a Ray of our own whatever RAY_ADDRESS says.
+        address: a cluster to join; None means the environment's RAY_ADDRESS, without that the
+            cluster of `trivium up` when it has the CPUs, and without that a Ray of our own.
+            "local" is a Ray of our own whatever there is.
         working_dir: folder with the user's code, shipped to a cluster that is joined.
         preload: modules that the processes of a Ray of our own import while they wait for work.
         dashboard: serve Ray's dashboard, on loopback; takes about two seconds more.
@@ -68,10 +71,20 @@ def ray_session(
     ray = _import_ray()
     level = logging.INFO if verbose else logging.CRITICAL
     logging.getLogger("ray").setLevel(level)
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    address = address or os.environ.get("RAY_ADDRESS")
     if ray.is_initialized():  # someone else's: a Tune trial, a notebook
         yield False
         return
+    warm = find_warm() if address is None else None
+    if warm is not None and warm.num_cpus >= num_cpus:
+        with _environment(LOCAL_ENVIRONMENT), _authenticated(warm):
+            _join_warm(ray, warm, level, verbose)
+            try:
+                yield True
+            finally:
+                ray.shutdown()
+        return
+    address = address or "local"
     if address != "local":
         with _environment(JOINED_ENVIRONMENT):
             _join(ray, address, working_dir, level, verbose)
@@ -135,6 +148,22 @@ def _join(ray: Any, address: str, working_dir: Path | None, level: int, verbose:
         ) from None
 
 
+def _join_warm(ray: Any, warm: WarmCluster, level: int, verbose: bool) -> None:
+    """Join this folder's cluster: same machine, folder and environment, so no code is shipped."""
+    from ray import _raylet
+
+    _raylet.Config.initialize("")  # Ray has read how to authenticate when it was imported
+    _raylet.AuthenticationTokenLoader.instance().reset_cache()
+    with _returning(_muted(verbose)):
+        ray.init(address=warm.address, logging_level=level, log_to_driver=verbose)
+
+
+def warm_environment() -> dict[str, str]:
+    """What the processes of a cluster that stays up inherit: its workers import ahead."""
+    modules = ("torch", "ray.train.torch", "ray.tune", "trivium.tuning.trial")
+    return {**LOCAL_ENVIRONMENT, "RAY_preload_python_modules": ",".join(modules)}
+
+
 def _use_token_if_there_is_one() -> None:
     """Clusters of Ray 2.60 want a token; `ray.init` sends it to none that is given by address."""
     with contextlib.suppress(ImportError):
@@ -180,6 +209,20 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     finally:
         for name in added:
             os.environ.pop(name, None)
+
+
+@contextlib.contextmanager
+def _authenticated(warm: WarmCluster) -> Iterator[None]:
+    """Its token instead of any other that the environment names, for the time of the block."""
+    names = {*warm.environment, "RAY_AUTH_TOKEN"}
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    os.environ.update(warm.environment)
+    try:
+        yield
+    finally:
+        for name in names:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 @contextlib.contextmanager
