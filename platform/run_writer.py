@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, runtime_checkable
 
 from trivium.platform.checkpoint import Checkpoint, copy_checkpoint, write_checkpoint
 from trivium.platform.run import Record, RunFolder, process_started, read_records
@@ -32,6 +32,14 @@ class Listener(Protocol):
 
     def close(self) -> None:
         """The run ended, well or not."""
+
+
+@runtime_checkable
+class SavingListener(Listener, Protocol):
+    """A listener that also hears of checkpoints."""
+
+    def saved(self, step: int, seconds: float) -> None:
+        """A checkpoint was written, in so many seconds."""
 
 
 class RunWriter:
@@ -140,8 +148,12 @@ class RunWriter:
         self, step: int, fill: Callable[[Path], None], *, name: str = "last"
     ) -> None:
         """Write checkpoint `name`; `fill(path)` puts the files into an empty folder."""
+        began = time.monotonic()
         write_checkpoint(self.folder.checkpoints, name, step, fill, self._num_reports)
         self._last_checkpoint = time.monotonic()
+        for listener in self._listeners:
+            if isinstance(listener, SavingListener):
+                listener.saved(step, self._last_checkpoint - began)
 
     def keep_best(self) -> None:
         """The checkpoint last, just written, is also the best."""

@@ -1,4 +1,5 @@
-"""Where a run is logged besides its own folder: TensorBoard always, MLflow when asked for.
+"""Where a run is logged besides its own folder: TensorBoard always, Ray's metrics when it uses Ray,
+MLflow when asked for.
 
 The run folder is the truth; a tracker that fails takes nothing from it and does not end the run.
 """
@@ -27,9 +28,10 @@ def trackers(run: RunFolder, job: Job) -> list[Tracker]:
     Raises:
         UserError: MLflow is asked for and cannot be used.
     """
+    from trivium.platform.ray_tracker import RayTracker
     from trivium.platform.tensorboard_tracker import TensorBoardTracker
 
-    made: list[Tracker] = [TensorBoardTracker(run, job)]
+    made: list[Tracker] = [TensorBoardTracker(run, job), RayTracker(run, job)]
     uri = check_tracking(job)
     if uri is not None:
         from trivium.platform.mlflow_tracker import MlflowTracker
