@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, PrivateAttr, field_validator
 
 from trivium.platform.errors import Mistake, UserError
+from trivium.platform.flatten import flatten
+from trivium.platform.redact import has_password
 from trivium.platform.registry import find, load_text
 from trivium.platform.settings import Settings, dump, section, validate
 
@@ -183,8 +185,21 @@ def check_job(data: Mapping[str, Any], default_name: str = "job") -> Job:
     """`data` as the job type of the algorithm that it names."""
     if not data:
         raise UserError("the file is empty; a job names a dataset or env, a model and an algorithm")
+    _refuse_passwords(data)
     plain: dict[str, Any] = {"name": default_name} | dict(data)
     return validate(job_type(plain), plain)
+
+
+def _refuse_passwords(data: Mapping[str, Any]) -> None:
+    """A job is written into every run that it makes, so it must hold no secret."""
+    found = [p for p, text in flatten(data).items() if isinstance(text, str) and has_password(text)]
+    if found:
+        message = (
+            "holds a password, which every run would keep in its files; leave it out and give it "
+            "in the environment (MLflow: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD; "
+            "PostgreSQL: PGPASSWORD or ~/.pgpass; S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
+        )
+        raise UserError(*(Mistake(path, message) for path in found))
 
 
 def job_type(data: Mapping[str, Any]) -> type[Job]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+from trivium.platform.redact import redact
+
 
 @contextlib.contextmanager
 def logged(log: Path) -> Iterator[None]:
@@ -28,7 +30,7 @@ class _Tee(io.TextIOBase):
 
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError, ValueError):  # a full disk must not stop the printing
-            self._file.write(text)
+            self._file.write(redact(text))
         return self._terminal.write(text)
 
     def flush(self) -> None:
@@ -45,14 +47,28 @@ class _Tee(io.TextIOBase):
         return self._terminal.encoding
 
 
+class _Redacted(io.TextIOBase):
+    """Text stream that writes to a file what is no secret."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        self._file.write(redact(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
 @contextlib.contextmanager
 def printing_to(file: Path) -> Iterator[None]:
     """Within, what is printed goes to `file` alone: a worker has no terminal."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with (
         file.open("a", encoding="utf-8", buffering=1) as stream,
-        contextlib.redirect_stdout(stream),
-        contextlib.redirect_stderr(stream),
+        contextlib.redirect_stdout(_Redacted(stream)),
+        contextlib.redirect_stderr(_Redacted(stream)),
     ):
         yield
 

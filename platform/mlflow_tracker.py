@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from trivium.platform.curves import PLACE
 from trivium.platform.flatten import flatten
 from trivium.platform.job import Job
+from trivium.platform.redact import redact
 from trivium.platform.run import Record, RunFolder, read_json, write_json
 from trivium.platform.settings import dump
 
@@ -98,8 +99,8 @@ class MlflowTracker:
         if not self._has_failed:
             self._has_failed = True
             self._say(
-                f"warning: MLflow at {self._uri} {what}; the run is no longer tracked there "
-                f"(its folder has everything)"
+                f"warning: MLflow at {redact(self._uri)} {redact(what)}; the run is no "
+                "longer tracked there (its folder has everything)"
             )
 
     def _next_batch(self) -> tuple[list[Record], bool]:
@@ -118,7 +119,7 @@ class MlflowTracker:
         client = _client(self._uri)
         file = self._run.path / "mlflow.json"
         known: Mapping[str, str] = read_json(file) if file.is_file() else {}
-        if known.get("uri") == self._uri:
+        if known.get("uri") == redact(self._uri):
             client.update_run(known["run_id"], status="RUNNING")
             return client, known["run_id"]
         experiment_id = _experiment(
@@ -131,7 +132,8 @@ class MlflowTracker:
             run_name=self._run.id,
             tags=_tags(self._run),
         ).info.run_id
-        write_json(file, {"uri": self._uri, "experiment_id": experiment_id, "run_id": run_id})
+        place = {"uri": redact(self._uri), "experiment_id": experiment_id, "run_id": run_id}
+        write_json(file, place)
         self._log_params(client, run_id)
         return client, run_id
 

@@ -21,6 +21,7 @@ from trivium.platform.interrupt import Interrupted, listening
 from trivium.platform.job import Job, algorithm_class, write_job
 from trivium.platform.logs import logged
 from trivium.platform.provenance import describe
+from trivium.platform.redact import redact
 from trivium.platform.registry import load_text
 from trivium.platform.remote.kept import kept
 from trivium.platform.run import RunFolder, process_started, utc_now, write_json
@@ -184,7 +185,9 @@ def refuse_problems(preflight: Preflight) -> None:
 
 def error_text(error: BaseException) -> str:
     """An error in one sentence; the name of its class only when it was not written for users."""
-    return str(error) if isinstance(error, TriviumError) else f"{type(error).__name__}: {error}"
+    return redact(
+        str(error) if isinstance(error, TriviumError) else f"{type(error).__name__}: {error}"
+    )
 
 
 def _show_head(console: Console, run: RunFolder, job: Job, preflight: Preflight) -> None:
@@ -211,7 +214,7 @@ def _record_failure(run: RunFolder, error: BaseException) -> None:
     stopped = isinstance(error, Interrupted)
     if not isinstance(error, TriviumError):
         with run.log.open("a", encoding="utf-8") as log:
-            log.write("".join(traceback.format_exception(error)))
+            log.write(redact("".join(traceback.format_exception(error))))
     (run.path / STOP_FILE).unlink(missing_ok=True)
     status = "stopped" if stopped else "failed"
     _amend(run, status=status, error=error_text(error), ended=utc_now())

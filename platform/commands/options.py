@@ -19,5 +19,12 @@ StorePath = Annotated[
         "--store", metavar="PLACE", help="Folder or URI (s3://...) of the runs (default: ./runs)."
     ),
 ]
+AllowPickle = Annotated[
+    bool,
+    typer.Option(
+        "--allow-pickle",
+        help="Load pickled state too, which runs the code in it: only of people you trust.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show what Ray and torch print too.")]

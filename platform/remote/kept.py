@@ -26,6 +26,7 @@ from trivium.platform.errors import RunFailed, UserError
 from trivium.platform.remote.bucket import Bucket, explain
 from trivium.platform.remote.publisher import WRITER, Publisher, writer_here, writer_of
 from trivium.platform.remote.working_copy import WorkingCopy
+from trivium.platform.state_file import allow_pickles, are_pickles_allowed
 
 LOCK = ".lock"
 HERE = ".here"
@@ -203,6 +204,7 @@ def ticket_of(path: Path) -> dict[str, str]:
     if not mark.exists():
         mark.write_text(secrets.token_hex(8))
     ticket = {"path": str(path.absolute()), "mark": mark.read_text(), "top": str(top)}
+    ticket["pickles"] = "allowed" if are_pickles_allowed() else ""
     if found is None:
         return ticket
     copy, under = found
@@ -221,6 +223,8 @@ def arrive(ticket: dict[str, str]) -> Path:
         UserError: the store is a folder that this machine does not see.
     """
     path, top = Path(ticket["path"]), Path(ticket["top"])
+    if ticket["pickles"]:
+        allow_pickles()
     is_seen = (top / HERE).is_file() and (top / HERE).read_text() == ticket["mark"]
     if "uri" not in ticket:
         if not is_seen:

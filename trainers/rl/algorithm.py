@@ -22,6 +22,7 @@ from ray.rllib.utils.metrics import (
 )
 from ray.tune import Trainable
 
+from trivium.platform.state_file import read_state
 from trivium.trainers.rl.environment.vector import Episode
 from trivium.trainers.rl.job import RlJob
 from trivium.trainers.rl.plain_data import pack, unpack
@@ -166,7 +167,7 @@ class VectorAlgorithm(Algorithm):  # type: ignore[misc]
 
     def load_training_state(self, folder: Path) -> tuple[bool, dict[str, Any]]:
         """Go on from `state.pt`; (whether environments came back exactly, what was beside it)."""
-        state = torch.load(folder / STATE, weights_only=True)
+        state = read_state(folder / STATE)
         exact = self.set_training_state(unpack(state["training"]))
         return exact, unpack(state["more"])
 

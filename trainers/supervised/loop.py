@@ -20,12 +20,12 @@ from trivium.platform.errors import RunFailed
 from trivium.platform.interrupt import Interrupted
 from trivium.platform.run_writer import RunWriter
 from trivium.platform.settings import build
+from trivium.platform.state_file import read_state
 from trivium.trainers.supervised.gradients import GradientWatch, clip_gradients, where_not_finite
 from trivium.trainers.supervised.job import OPTIMIZERS, SCHEDULES, SupervisedJob
 from trivium.trainers.supervised.optimizers import load_optimizer_state
 from trivium.trainers.supervised.progress import (
     Progress,
-    load_state,
     load_weights,
     random_state,
     restore_random_state,
@@ -302,7 +302,7 @@ class Loop:
 
     def resume(self, path: Path) -> None:
         """Take up the state in the checkpoint at `path`."""
-        state = load_state(path / "state.pt")
+        state = read_state(path / "state.pt")
         load_weights(self.model, path / "weights.safetensors")
         load_optimizer_state(self.optimizer, state["optimizer"], self.model.parameters())
         self.schedule.load_state_dict(state["schedule"])

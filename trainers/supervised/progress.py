@@ -67,12 +67,6 @@ def save_state(state: Mapping[str, Any], file: Path) -> None:
     torch.save(dict(state), file)
 
 
-def load_state(file: Path) -> dict[str, Any]:
-    """What `save_state` wrote."""
-    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-    return state
-
-
 def seed_everything(seed: int, rank: int = 0) -> None:
     """Seed torch, NumPy and Python; workers draw apart (dropout), weights are seeded before."""
     torch.manual_seed(seed + 1_000_003 * rank)

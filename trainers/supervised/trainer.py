@@ -25,13 +25,13 @@ from trivium.platform.remote.kept import arrive, kept, returned, ticket_of
 from trivium.platform.run import RunFolder, write_json
 from trivium.platform.run_writer import RunWriter
 from trivium.platform.settings import build, read_component
+from trivium.platform.state_file import read_state
 from trivium.trainers.supervised.heap import keep_freed_memory
 from trivium.trainers.supervised.job import MODELS, TASKS, SupervisedJob
 from trivium.trainers.supervised.loop import Loop
 from trivium.trainers.supervised.preflight import describe
 from trivium.trainers.supervised.progress import (
     Progress,
-    load_state,
     load_weights,
     seed_everything,
 )
@@ -253,7 +253,7 @@ def train_worker(ticket: dict[str, str], context: "WorkerContext") -> None:
 def _saved_progress(run: RunFolder) -> Progress:
     checkpoint = run.checkpoint("last")
     assert checkpoint is not None, "the loop saves when it ends"
-    return Progress.read(load_state(checkpoint.path / "state.pt")["progress"])
+    return Progress.read(read_state(checkpoint.path / "state.pt")["progress"])
 
 
 def device_of(job: SupervisedJob) -> str:
