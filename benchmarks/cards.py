@@ -51,7 +51,7 @@ REINFORCEMENT = (
     _rl("lunarlandercontinuous-ppo", 270.863, ZOO, "1M"),
     _rl("bipedalwalker-ppo", 287.939, ZOO, "5M", 3),
     _rl("hopper-ppo", 2410.435, ZOO, "1M", 3),
-    _rl("doorkey-ppo", 0.94, NEAR_OPTIMUM),
+    _rl("doorkey-ppo", 0.9456, NEAR_OPTIMUM),
     _rl("griddrive-ppo", 0.853, NEAR_OPTIMUM),
     _rl("inventory-ppo", 47.1, NEAR_OPTIMUM),
     _rl("machinecare-ppo", 52.4, NEAR_OPTIMUM),
