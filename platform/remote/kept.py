@@ -246,6 +246,17 @@ def arrive(ticket: dict[str, str]) -> Path:
     return folder / ticket["under"]
 
 
+@contextmanager
+def visiting(ticket: dict[str, str]) -> Iterator[Path]:
+    """`arrive`, within which the run is kept, then `left`: the whole life of a training worker."""
+    path = arrive(ticket)
+    try:
+        with kept(path):
+            yield path
+    finally:
+        left(path)
+
+
 def left(path: Path) -> None:
     """The worker is done with a run that `arrive` gave it: a copy that is published goes away."""
     found = copy_of(path)

@@ -21,7 +21,7 @@ from trivium.platform.errors import Mistake, RunFailed, UserError
 from trivium.platform.exhibit import Evaluation, Metric
 from trivium.platform.logs import Echo, printing_to
 from trivium.platform.registry import find
-from trivium.platform.remote.kept import arrive, kept, returned, ticket_of
+from trivium.platform.remote.kept import returned, ticket_of, visiting
 from trivium.platform.run import RunFolder, write_json
 from trivium.platform.run_writer import RunWriter
 from trivium.platform.settings import build, read_component
@@ -233,8 +233,9 @@ def train_worker(ticket: dict[str, str], context: "WorkerContext") -> None:
     from trivium.platform.console import Console
     from trivium.platform.tracking import trackers
 
-    folder = RunFolder(arrive(ticket))
-    with printing_to(folder.path / "workers" / f"{context.rank}.txt"), kept(folder.path):
+    text = f"workers/{context.rank}.txt"
+    with visiting(ticket) as path, printing_to(path / text):
+        folder = RunFolder(path)
         job = folder.job()
         assert isinstance(job, SupervisedJob)
         supervised = Supervised(job)
