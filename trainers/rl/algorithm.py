@@ -10,7 +10,7 @@ started for them). A subclass fills in `prepare`, `update`, `env_steps`, `take_e
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from ray.rllib.algorithms.algorithm import Algorithm
@@ -57,6 +57,11 @@ class VectorAlgorithm(Algorithm):  # type: ignore[misc]
     """Base of our RLlib algorithms; see the module's head for what a subclass fills in."""
 
     job: RlJob
+    inexact_resume: ClassVar[str] = (
+        "this environment cannot be brought back to the middle of an episode: its copies start new "
+        "episodes, so the numbers differ from a run that was not stopped"
+    )
+    """Why a resumed run's numbers differ, where `set_training_state` says so."""
 
     def prepare(self, job: RlJob) -> None:
         """Make environments, policy and learner for `job`; called once."""

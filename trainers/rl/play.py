@@ -40,6 +40,44 @@ def record(
     Raises:
         UserError: the environment gives no pictures, or a package for them is absent.
     """
+    player, job = _policy_of(run)
+    if seed is None:
+        seed = derive_seed(job.seed, "play")
+    return play_recorded(player, job, episodes, seed, sample)
+
+
+def record_data(
+    run: RunFolder, file: Path, episodes: int = 1, seed: int | None = None, sample: bool = False
+) -> tuple[Episode, ...]:
+    """Play `episodes` with the best checkpoint of `run` and write their steps to `file`.
+
+    Raises:
+        UserError: `file` does not end in .parquet.
+    """
+    from trivium.trainers.rl.episode_file import EpisodeRecorder, write_episodes
+
+    if file.suffix != ".parquet":
+        raise UserError(f"{file}: recorded steps are a .parquet file")
+    player, job = _policy_of(run)
+    if hasattr(player, "play"):
+        raise UserError(
+            f"{run.id}: steps are recorded of one agent without a memory of RLlib's; this policy "
+            f"has more of either"
+        )
+    if seed is None:
+        seed = derive_seed(job.seed, "play")
+    env = EpisodeRecorder(make_one(job.env))
+    try:
+        seeds = [derive_seed(seed, "episode", k) for k in range(episodes)]
+        played = tuple(_episode(env, player, job, own, sample, lambda _: None) for own in seeds)
+    finally:
+        env.close()
+    write_episodes(env.columns, file)
+    return played
+
+
+def _policy_of(run: RunFolder) -> tuple[Player, RlJob]:
+    """The best policy of `run`, which acts on one environment's observations, and its job."""
     from trivium.platform.job import algorithm_class
     from trivium.trainers.rl.trainer import RlTrainer, best_checkpoint
 
@@ -47,10 +85,7 @@ def record(
     trainer = algorithm_class(job.algorithm.name)(job) if isinstance(job, RlJob) else None
     if not isinstance(trainer, RlTrainer):
         raise UserError(f"{run.id} has no policy to play: it is no reinforcement learning run")
-    player = trainer.load_player(best_checkpoint(run))
-    if seed is None:
-        seed = derive_seed(trainer.job.seed, "play")
-    return play_recorded(player, trainer.job, episodes, seed, sample)
+    return trainer.load_player(best_checkpoint(run)), trainer.job
 
 
 def play_recorded(
@@ -64,6 +99,11 @@ def play_recorded(
     env = make_one(job.env, render=True)
     frames: list[Frame] = []
     played: list[Episode] = []
+    pace = float(env.metadata.get("render_fps") or 30)
+    if hasattr(player, "film"):  # RLlib's many agents and DreamerV3 play in a runner of their own
+        env.close()
+        pictures, played = player.film(episodes, seed, sample)
+        return Recording(tuple(_as_frame(p, job) for p in pictures), pace, tuple(played))
     try:
         for k in range(episodes):
             own_seed = derive_seed(seed, "episode", k)
@@ -71,7 +111,6 @@ def play_recorded(
                 env, player, job, own_seed, sample, lambda _: frames.append(_frame(env, job))
             )
             played.append(episode)
-        pace = float(env.metadata.get("render_fps") or 30)
     finally:
         env.close()
     return Recording(tuple(frames), pace, tuple(played))
@@ -87,6 +126,11 @@ def stills(
     Raises:
         UserError: the environment gives no pictures.
     """
+    if hasattr(player, "film"):
+        film = play_recorded(player, job, 1, seed)
+        last = len(film.frames) - 1
+        steps = np.linspace(0, last, count).round().astype(int).tolist()
+        return film.episodes[0], {step: film.frames[step] for step in steps}
     env = make_one(job.env, render=True)
     shown: dict[int, Frame] = {}
     try:
@@ -156,6 +200,10 @@ def _frame(env: Any, job: RlJob) -> Frame:
         frame = env.render()
     except Exception as error:
         raise UserError.at("env.id", f"{job.env.id} cannot be drawn: {error}") from error
+    return _as_frame(frame, job)
+
+
+def _as_frame(frame: Any, job: RlJob) -> Frame:
     if not isinstance(frame, np.ndarray) or frame.ndim != 3:
         raise UserError.at(
             "env.id",

@@ -212,10 +212,7 @@ class Training:
         self._steps_at_start = self._algorithm.env_steps
         self._learning_s_at_report = 0.0
         if not exact:
-            self._run.say(
-                "this environment cannot be brought back to the middle of an episode: its copies "
-                "start new episodes, so the numbers differ from a run that was not stopped"
-            )
+            self._run.say(self._algorithm.inexact_resume)
 
 
 _KEPT = (

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from ray.rllib.callbacks.callbacks import RLlibCallback
 
 from trivium.platform.errors import RunFailed
@@ -15,14 +17,17 @@ from trivium.trainers.rl.environment.vector import Episode
 from trivium.trainers.rl.job import RlJob
 from trivium.trainers.rl.player import Player
 from trivium.trainers.rl.rllib.checkpoint import (
+    left_out_state,
     make_runner,
     save_weights,
+    set_left_out_state,
     set_weights,
     weights_of,
 )
 from trivium.trainers.rl.rllib.config import make_config, needs_ray
 from trivium.trainers.rl.rllib.players import make_player
 from trivium.trainers.rl.rllib.settings import RllibJob
+from trivium.trainers.rl.seeds import derive_seed
 
 
 class EpisodeLog(RLlibCallback):  # type: ignore[misc]
@@ -54,8 +59,15 @@ class RllibAlgorithm(VectorAlgorithm):
     """Trains `stock`, the RLlib algorithm that the job names, an iteration an update.
 
     RLlib keeps no replay buffer and no unfinished episode in a checkpoint: a resumed run goes on
-    with its weights, optimizers and counters, and collects anew.
+    with its weights, optimizers and counters, and collects anew. Offline algorithms collect
+    nothing: they go on exactly.
     """
+
+    inexact_resume = (
+        "RLlib's checkpoint holds weights, optimizers and counters, but neither its replay buffer "
+        "nor unfinished episodes: it collects anew, so the numbers differ from a run that was not "
+        "stopped"
+    )
 
     def prepare(self, job: RlJob) -> None:
         """See `VectorAlgorithm`."""
@@ -67,12 +79,16 @@ class RllibAlgorithm(VectorAlgorithm):
             self._stack.enter_context(_ray(job))
         else:
             self._stack.enter_context(_without_ray())
+        torch.manual_seed(derive_seed(job.seed, "rllib"))  # RLlib seeds its env runners only
         try:
             self.stock = config.build_algo()
         except Exception as error:
             self._stack.close()
             raise RunFailed(f"RLlib cannot build {job.algorithm.name}: {error}") from error
-        self._is_offline = bool(config.is_offline)
+        buffer = getattr(self.stock, "local_replay_buffer", None)
+        if hasattr(buffer, "rng"):
+            buffer.rng = np.random.default_rng(derive_seed(job.seed, "replay"))
+        self._is_offline = job.algorithm.is_offline
         self._runner = make_runner(config)
         env = make_one(job.env)
         self._observation_space = env.observation_space
@@ -135,14 +151,21 @@ class RllibAlgorithm(VectorAlgorithm):
         """See `VectorAlgorithm`: RLlib's learners (weights, optimizers) and counters."""
         return {
             "learner_group": self.stock.learner_group.get_state(),
+            "left_out": left_out_state(self.stock.learner_group),
+            "torch": torch.get_rng_state(),
+            "num_batches": self.stock.offline_data.num_batches if self._is_offline else 0,
             "metrics": self.stock.metrics.get_state(),
             "iteration": self.stock.iteration,
             "env_steps": self._env_steps,
         }
 
     def set_training_state(self, state: dict[str, Any]) -> bool:
-        """See `VectorAlgorithm`; never exact."""
+        """See `VectorAlgorithm`; exact for one offline learner."""
         self.stock.learner_group.set_state(state["learner_group"])
+        set_left_out_state(self.stock.learner_group, state["left_out"])
+        torch.set_rng_state(state["torch"])
+        if self._is_offline:
+            self.stock.offline_data.num_batches = int(state["num_batches"])
         group = self.stock.env_runner_group
         if group is not None:
             group.sync_weights(
@@ -151,7 +174,7 @@ class RllibAlgorithm(VectorAlgorithm):
         self.stock._iteration = int(state["iteration"])
         self.stock.metrics.set_state(state["metrics"])
         self._env_steps = int(state["env_steps"])
-        return False
+        return self._is_offline and not self.stock.config.num_learners
 
     def cleanup(self) -> None:
         """Called by `stop`."""

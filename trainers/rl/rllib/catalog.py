@@ -33,8 +33,15 @@ ELSEWHERE = {
     "num_learners": "resources.num_learners",
     "policies": "algorithm.policy_mapping",
     "policy_mapping_fn": "algorithm.policy_mapping",
+    "input_": "algorithm.episodes",
 }
 """RLlib's names of what a job file says in a place of its own."""
+
+OFFLINE = ("BC", "CQL", "IQL", "MARWIL")
+"""Those that learn from recorded episodes instead of playing."""
+
+_OFFLINE_DATA = {"dataset_num_iters_per_learner", "input_"}
+"""Of RLlib's settings of offline data, those that take effect here: see rllib/offline.py."""
 
 _HIDDEN = {"self", "kwargs", "env_runner_cls", "learner_class", "rl_module_spec"}
 
@@ -82,7 +89,8 @@ def settings_of(config: Any) -> dict[str, str]:
             method = vars(kind).get(group)
             if method is not None:
                 for name in inspect.signature(method).parameters:
-                    if name not in _HIDDEN and not name.startswith("_"):
+                    is_idle = group == "offline_data" and name not in _OFFLINE_DATA
+                    if name not in _HIDDEN and not name.startswith("_") and not is_idle:
                         found.setdefault(name, group)
     return found
 

@@ -9,12 +9,16 @@ import numpy as np
 WEIGHTS = "weights.safetensors"
 
 
-def make_runner(config: Any) -> Any:
-    """An env runner of one environment that takes no part in training."""
+def make_runner(config: Any, callbacks: Any = None, render: bool = False) -> Any:
+    """An env runner of one environment that takes no part in training.
+
+    `callbacks` is an RLlibCallback class; with `render` the environment gives pictures.
+    """
     own = copy.deepcopy(config)
     own._is_frozen = False
     own.env_runners(num_env_runners=0, num_envs_per_env_runner=1)
-    own.callbacks_class = _no_callbacks()
+    own.callbacks_class = callbacks or _no_callbacks()
+    own.environment(env_config={"render": render})
     kind = own.env_runner_cls
     if kind is None:
         kind = _default_runner(own)
@@ -77,6 +81,36 @@ def load_weights(folder: Path) -> dict[str, dict[str, Any]]:
         module, _, parameter = name.partition("/")
         modules.setdefault(module, {})[parameter] = value
     return modules
+
+
+_LEFT_OUT = (
+    "curr_log_alpha",
+    "curr_kl_coeffs_per_module",
+    "moving_avg_sqd_adv_norms_per_module",
+)
+"""What RLlib's learners adapt by module beside their networks, and leave out of their state."""
+
+
+def left_out_state(learner_group: Any) -> dict[str, dict[str, Any]]:
+    """Attribute -> module -> value, of a learner in this process; empty of one elsewhere."""
+    if learner_group.is_remote:
+        return {}
+    found: dict[str, dict[str, Any]] = {}
+    for name in _LEFT_OUT:
+        values = getattr(learner_group._learner, name, {})
+        found[name] = {module: np.array(_array(value)) for module, value in values.items()}
+    return found
+
+
+def set_left_out_state(learner_group: Any, state: dict[str, dict[str, Any]]) -> None:
+    """Put what `left_out_state` gave into the learner's own tensors."""
+    import torch
+
+    for name, values in state.items():
+        own = getattr(learner_group._learner, name, {})
+        for module, value in values.items():
+            with torch.no_grad():
+                own[module].copy_(torch.as_tensor(value).reshape(own[module].shape))
 
 
 def _array(value: Any) -> Any:

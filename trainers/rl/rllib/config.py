@@ -7,6 +7,7 @@ from typing import Any
 
 from trivium.platform.errors import UserError, nearest
 from trivium.trainers.rl.environment.settings import EnvSettings
+from trivium.trainers.rl.episode_file import find_episode_files
 from trivium.trainers.rl.rllib.catalog import GROUPS, check_settings, config_class
 from trivium.trainers.rl.rllib.environment import (
     NAME,
@@ -29,13 +30,19 @@ def make_config(job: RllibJob) -> Any:
     register_env(NAME, functools.partial(_create, job.env))
     config = config_class(job.algorithm.algorithm)()
     by_group = check_settings(type(config), job.algorithm.settings)
+    if job.algorithm.algorithm == "CQL":  # of these defaults its own validation refuses both
+        config.training(lr=None, replay_buffer_config={"type": "EpisodeReplayBuffer"})
+    # An iteration by the clock, or by a counter that starts anew, would differ from run to run.
+    config.reporting(min_time_s_per_iteration=None, min_train_timesteps_per_iteration=0)
     config.api_stack(enable_rl_module_and_learner=True, enable_env_runner_and_connector_v2=True)
     config.framework("torch")
     config.environment(env=NAME)
     config.env_runners(
         num_env_runners=job.resources.num_env_runners, num_envs_per_env_runner=job.env.num_envs
     )
-    config.learners(num_learners=job.resources.num_learners)
+    config.learners(
+        num_learners=job.resources.num_learners, num_gpus_per_learner=int(_has_gpu(job))
+    )
     config.debugging(seed=job.seed, log_level="ERROR")
     if hasattr(config, "num_aggregator_actors_per_learner"):
         # Actors that join batches for learners elsewhere; here the learner joins them itself.
@@ -45,20 +52,27 @@ def make_config(job: RllibJob) -> Any:
         for group in GROUPS:
             if group in by_group:
                 getattr(config, group)(**by_group[group])
-        _spaces(config, job)
+        if job.algorithm.is_offline:
+            _learn_offline(config, job)
         config.validate()
     except (ValueError, TypeError, AssertionError, KeyError) as error:
         raise UserError.at("algorithm", f"RLlib refuses it: {error}") from error
     return config
 
 
+def _has_gpu(job: RllibJob) -> bool:
+    """RLlib learns on the CPU unless it is told otherwise."""
+    import torch
+
+    return job.resources.gpus_per_worker != 0 and torch.cuda.is_available()
+
+
 def needs_ray(config: Any) -> bool:
-    """Whether the algorithm works through Ray actors or Ray Data."""
+    """Whether the algorithm works through Ray actors."""
     return bool(
         config.num_env_runners
         or config.num_learners
         or getattr(config, "num_aggregator_actors_per_learner", 0)
-        or config.is_offline
     )
 
 
@@ -71,16 +85,20 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", module=r"(ray|gymnasium)\.")
 
 
-def _create(settings: EnvSettings, _context: Mapping[str, Any]) -> Any:
-    return make_for_rllib(settings)
+def _create(settings: EnvSettings, context: Mapping[str, Any]) -> Any:
+    return make_for_rllib(settings, render=bool(context.get("render")))
 
 
-def _spaces(config: Any, job: RllibJob) -> None:
-    """Offline algorithms make no environment of their own to read the spaces from."""
-    if config.is_offline:
-        env = make_for_rllib(job.env)
-        config.environment(observation_space=env.observation_space, action_space=env.action_space)
-        env.close()
+def _learn_offline(config: Any, job: RllibJob) -> None:
+    """Its episodes, and the spaces, which RLlib cannot read from an environment that it has not."""
+    from trivium.trainers.rl.rllib.offline import offline_config
+
+    assert job.algorithm.episodes is not None
+    files = find_episode_files(job.algorithm.episodes, job.base)
+    offline_config(config, job.algorithm.algorithm, files, job.env)
+    env = make_for_rllib(job.env)
+    config.environment(observation_space=env.observation_space, action_space=env.action_space)
+    env.close()
 
 
 def _map_policies(config: Any, job: RllibJob) -> None:

@@ -16,15 +16,19 @@ NAME = "trivium"
 """Under which RLlib finds the environment of the job."""
 
 
-def make_for_rllib(settings: EnvSettings) -> "Env[Any, Any]":
+def make_for_rllib(settings: EnvSettings, render: bool = False) -> "Env[Any, Any]":
     """The job's environment; what is not a Box becomes one float vector, discrete parts one-hot.
 
-    RLlib's own encoders take Box observations only. An environment of many agents stays as it is.
+    RLlib's own encoders take Box observations only, and it counts discrete actions from 0. An
+    environment of many agents stays as it is. `render` makes it give pictures.
     """
     import gymnasium
 
-    env = make_one(settings)
-    if is_multi_agent(env) or isinstance(env.observation_space, gymnasium.spaces.Box):
+    env = make_one(settings, render)
+    if is_multi_agent(env):
+        return env
+    env = _counted_from_0(env)
+    if isinstance(env.observation_space, gymnasium.spaces.Box):
         return env
     observations = observations_of(env.observation_space)
     size = observations.feature_shape
@@ -35,6 +39,18 @@ def make_for_rllib(settings: EnvSettings) -> "Env[Any, Any]":
         return row
 
     return gymnasium.wrappers.TransformObservation(env, encode, space)
+
+
+def _counted_from_0(env: Any) -> Any:
+    from gymnasium import spaces, wrappers
+
+    space = env.action_space
+    start = getattr(space, "start", 0)
+    if not np.any(start):
+        return env
+    is_one = isinstance(space, spaces.Discrete)
+    own = spaces.Discrete(space.n) if is_one else spaces.MultiDiscrete(space.nvec)
+    return wrappers.TransformAction(env, lambda action: action + start, own)
 
 
 def features(observations: Observations, stored: NDArray[Any]) -> NDArray[Any]:

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from ray.rllib.callbacks.callbacks import RLlibCallback
 
 from trivium.trainers.rl.environment.settings import EnvSettings
 from trivium.trainers.rl.environment.spaces import Observations, observations_of
 from trivium.trainers.rl.environment.vector import Episode
+from trivium.trainers.rl.rllib.checkpoint import make_runner
 from trivium.trainers.rl.rllib.environment import features
 
 
@@ -64,7 +66,7 @@ class ModulePlayer:
         low, high = getattr(self._space, "low", None), getattr(self._space, "high", None)
         if low is None or high is None:
             return actions
-        if self._config.normalize_actions:
+        if self._config.normalize_actions and self._space.is_bounded():
             actions = low + (actions + 1.0) * (high - low) / 2.0
         bounded: NDArray[Any] = np.clip(actions, low, high).reshape(len(actions), -1)
         return bounded
@@ -98,15 +100,47 @@ class RunnerPlayer:
         The return of many agents is the sum of theirs; the length counts steps of the environment.
         `max_steps` has no effect: the environment must end its episodes.
         """
-        runner = self._runner
-        runner._seed = seed
-        runner._needs_initial_reset = True
-        played = []
-        for _ in range(episodes):
-            if is_stopping():
-                break
-            [episode] = runner.sample(num_episodes=1, explore=sample)
-            played.append(Episode(float(episode.get_return()), len(episode), None))
-            runner._seed = None
-        runner.get_metrics()
-        return played
+        return _play(self._runner, episodes, seed, sample, is_stopping)
+
+    def film(self, episodes: int, seed: int, sample: bool) -> tuple[list[Any], list[Episode]]:
+        """What the environment's render() gave before each step and after the last; the episodes.
+
+        The environment must be one that is made with render_mode="rgb_array".
+        """
+        runner = make_runner(self._runner.config, Camera, render=True)
+        runner.module.set_state(self._runner.module.get_state())
+        played = _play(runner, episodes, seed, sample, lambda: False)
+        [camera] = [c for c in runner._callbacks if isinstance(c, Camera)]
+        return camera.frames, played
+
+
+class Camera(RLlibCallback):  # type: ignore[misc]
+    """Keeps a picture of every step that an env runner of one environment takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames: list[Any] = []
+
+    def on_episode_start(self, *, env: Any, env_index: int, **_: Any) -> None:
+        """Called by the env runner after a reset."""
+        self.frames.append(env.envs[env_index].render())
+
+    def on_episode_step(self, *, env: Any, env_index: int, **_: Any) -> None:
+        """Called by the env runner after a step."""
+        self.frames.append(env.envs[env_index].render())
+
+
+def _play(
+    runner: Any, episodes: int, seed: int, sample: bool, is_stopping: Callable[[], bool]
+) -> list[Episode]:
+    runner._seed = seed
+    runner._needs_initial_reset = True
+    played = []
+    for _ in range(episodes):
+        if is_stopping():
+            break
+        [episode] = runner.sample(num_episodes=1, explore=sample)
+        played.append(Episode(float(episode.get_return()), len(episode), None))
+        runner._seed = None
+    runner.get_metrics()
+    return played

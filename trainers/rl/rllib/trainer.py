@@ -1,7 +1,7 @@
 """`rllib/NAME`: every algorithm of the installed RLlib, with our run folder and verbs.
 
 Left out: models of ours (RLlib's own are set by `model_config`), callbacks and connectors, which
-are code, and exact resumption, which RLlib does not have.
+are code, and exact resumption of algorithms that collect, which RLlib does not have.
 """
 
 from collections.abc import Sequence
@@ -11,21 +11,12 @@ from typing import TYPE_CHECKING
 from trivium.platform.algorithm import Preflight
 from trivium.platform.exhibit import Metric
 from trivium.trainers.rl.player import Player
+from trivium.trainers.rl.rllib.metrics import metrics_of
 from trivium.trainers.rl.rllib.settings import RllibJob
 from trivium.trainers.rl.trainer import RlTrainer
 
 if TYPE_CHECKING:
     from trivium.trainers.rl.algorithm import VectorAlgorithm
-
-METRICS = (
-    Metric(
-        "train/total_loss",
-        "The loss of RLlib's learner, all its parts added.",
-        False,
-        "Its level says little; a jump or a steady climb together with falling returns means that "
-        "learning diverges: lower lr.",
-    ),
-)
 
 
 class Rllib(RlTrainer):
@@ -42,7 +33,7 @@ class Rllib(RlTrainer):
 
     def own_metrics(self) -> Sequence[Metric]:
         """See `RlTrainer`."""
-        return METRICS
+        return metrics_of(self.job.algorithm.algorithm)
 
     def preflight(self) -> Preflight:
         """See `RlTrainer`; an environment of many agents is looked at by RLlib alone."""
@@ -69,7 +60,26 @@ class Rllib(RlTrainer):
         return (
             ("algorithm", f"{self.job.algorithm.algorithm} of Ray {ray.__version__}, {where}"),
             *((("policies", ", ".join(config.policies)),) if config.is_multi_agent else ()),
+            *((("episodes", self._episodes()),) if self.job.algorithm.is_offline else ()),
         )
+
+    def _episodes(self) -> str:
+        """What an offline algorithm learns from, read once to see that it fits."""
+        from trivium.trainers.rl.environment.make import make_one
+        from trivium.trainers.rl.episode_file import find_episode_files, read_episodes
+
+        text = self.job.algorithm.episodes
+        assert text is not None
+        env = make_one(self.job.env)
+        try:
+            found = read_episodes(
+                find_episode_files(text, self.job.base), env.observation_space, env.action_space
+            )
+        finally:
+            env.close()
+        steps = sum(len(episode.rewards) for episode in found)
+        mean = sum(float(episode.rewards.sum()) for episode in found) / len(found)
+        return f"{len(found):,} of {text}, {steps:,} steps, mean return {mean:.4g}"
 
     def load_player(self, folder: Path) -> Player:
         """See `RlTrainer`; needs RLlib, whose module it is."""

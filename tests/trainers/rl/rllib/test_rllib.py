@@ -11,6 +11,7 @@ from trivium.platform.interrupt import Interrupted
 from trivium.platform.job import algorithm_class, check_job
 from trivium.platform.run import RunFolder
 from trivium.platform.run_writer import RunWriter
+from trivium.trainers.rl.play import play_recorded
 
 TWO_AGENTS = f"{Path(__file__).parent / 'two_agents.py'}:Bits"
 
@@ -32,12 +33,6 @@ PPO = {
     "num_epochs": 2,
     "model_config": {"fcnet_hiddens": [16]},
 }
-SAC = {
-    "name": "rllib/SAC",
-    "num_steps_sampled_before_learning_starts": 50,
-    "train_batch_size_per_learner": 16,
-    "model_config": {"fcnet_hiddens": [16]},
-}
 
 
 def train(data, folder: Path, is_stopping=lambda: False):
@@ -52,20 +47,32 @@ def train(data, folder: Path, is_stopping=lambda: False):
         writer.close()
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "env"),
-    [
-        (PPO, {"id": "CartPole-v1", "num_envs": 2}),
-        (PPO, {"id": "FrozenLake-v1", "num_envs": 2}),
-        (SAC, {"id": "Pendulum-v1", "num_envs": 1, "max_episode_steps": 50}),
-    ],
-    ids=["ppo", "discrete observations", "sac"],
-)
-def test_the_restored_policy_plays_as_training_recorded(algorithm, env, tmp_path):
+OFF_POLICY = {
+    "num_steps_sampled_before_learning_starts": 50,
+    "train_batch_size_per_learner": 16,
+    "model_config": {"fcnet_hiddens": [16]},
+}
+CARTPOLE = {"id": "CartPole-v1", "num_envs": 2}
+PENDULUM = {"id": "Pendulum-v1", "num_envs": 1, "max_episode_steps": 50}
+ASYNCHRONOUS = {"train_batch_size_per_learner": 100, "model_config": {"fcnet_hiddens": [16]}}
+CASES = {
+    "PPO": (PPO, CARTPOLE),
+    "PPO, discrete observations": (PPO, {"id": "FrozenLake-v1", "num_envs": 2}),
+    "SAC": ({"name": "rllib/SAC"} | OFF_POLICY, PENDULUM),
+    "TQC": ({"name": "rllib/TQC"} | OFF_POLICY, PENDULUM),
+    "DQN": ({"name": "rllib/DQN"} | OFF_POLICY, CARTPOLE),
+    "APPO": ({"name": "rllib/APPO"} | ASYNCHRONOUS, CARTPOLE),
+    "IMPALA": ({"name": "rllib/IMPALA"} | ASYNCHRONOUS, CARTPOLE),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_restored_policy_plays_as_training_recorded(case, tmp_path):
+    algorithm, env = CASES[case]
     trainer, run, outcome = train(small(algorithm, env=env), tmp_path / "run")
     last = run.metrics()[-1]
     assert last["env_steps"] >= 400
-    assert np.isfinite(last["train/total_loss"])
+    assert any(np.isfinite(v) for k, v in last.items() if "loss" in k)
     folder = run.checkpoint("best").path
     names = sorted(f.name for f in folder.iterdir())
     assert names == ["manifest.json", "weights.safetensors"]
@@ -73,6 +80,44 @@ def test_the_restored_policy_plays_as_training_recorded(algorithm, env, tmp_path
     twice = trainer.evaluate(run, EvaluateOptions(episodes=2, seed=3))
     assert again.metrics == twice.metrics
     assert trainer.verify(outcome.evaluation.metrics, outcome.evaluation.metrics) is None
+
+
+@pytest.mark.parametrize("case", ["PPO", "SAC", "DQN"])
+def test_the_same_seed_gives_the_same_numbers(case, tmp_path):
+    algorithm, env = CASES[case]
+    data = small(algorithm, env=env)
+    runs = [train(data, tmp_path / name)[1] for name in ("one", "two")]
+    one, two = ([{k: v for k, v in m.items() if "/" in k} for m in run.metrics()] for run in runs)
+    assert one == two
+
+
+@pytest.mark.parametrize("case", ["SAC", "TQC", "DQN", "APPO", "IMPALA"])
+def test_a_stopped_run_goes_on_whatever_the_algorithm(case, tmp_path):
+    algorithm, env = CASES[case]
+    data = small(algorithm, env=env)
+    looks = iter(range(100_000))
+    with pytest.raises(Interrupted):
+        train(data, tmp_path / "run", is_stopping=lambda: next(looks) >= 2)
+    _, run, _ = train(data, tmp_path / "run")
+    assert run.metrics()[-1]["env_steps"] >= 400
+
+
+def test_dreamer_trains_and_plays_with_its_memory(tmp_path):
+    algorithm = {
+        "name": "rllib/DreamerV3",
+        "model_size": "nano",
+        "training_ratio": 16,
+        "batch_size_B": 2,
+        "batch_length_T": 8,
+        "horizon_H": 3,
+    }
+    env = {"id": "CartPole-v1", "num_envs": 1}
+    data = small(algorithm, env=env, stop={"env_steps": 60})
+    data["evaluation"] = {"interval_env_steps": 60, "episodes": 1, "confirm_episodes": 1}
+    trainer, run, _ = train(data, tmp_path / "run")
+    assert run.metrics()[-1]["env_steps"] >= 60
+    again = trainer.evaluate(run, EvaluateOptions(episodes=1, seed=3))
+    assert again.metrics["test/length_mean"] > 5
 
 
 def test_no_ray_is_started_where_no_actor_is_needed(tmp_path):
@@ -114,6 +159,11 @@ def test_two_agents_learn_a_policy_each(tmp_path):
     again = trainer.evaluate(run, EvaluateOptions(episodes=2))
     assert again.metrics["test/return_mean"] == 20
     assert "train/same/total_loss" in run.metrics()[-1]
+    film = play_recorded(trainer.load_player(run.checkpoint("best").path), trainer.job, 2, seed=1)
+    assert [int(f[0, 0, 0]) for f in film.frames] == [*range(11)] * 2
+    assert [e.episode_return for e in film.episodes] == [20, 20]
+    pictures = outcome.evaluation.exhibits[-1]
+    assert [p.caption for p in pictures.pictures] == ["step 0", "step 3", "step 7", "step 10"]
 
 
 def test_policies_are_mapped_for_many_agents_only():

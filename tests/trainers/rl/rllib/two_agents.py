@@ -1,5 +1,7 @@
 """An environment of two agents, for tests: each sees a bit and is paid for naming its target."""
 
+from typing import ClassVar
+
 import numpy as np
 from gymnasium import spaces
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
@@ -8,8 +10,11 @@ from ray.rllib.env.multi_agent_env import MultiAgentEnv
 class Bits(MultiAgentEnv):
     """Agent `same` should name the bit, agent `other` its opposite; ten steps."""
 
-    def __init__(self):
+    metadata: ClassVar = {"render_modes": ["rgb_array"]}
+
+    def __init__(self, render_mode=None):
         super().__init__()
+        self.render_mode = render_mode
         self.possible_agents = self.agents = ["same", "other"]
         self.observation_spaces = {a: spaces.Box(0.0, 1.0, (1,), np.float32) for a in self.agents}
         self.action_spaces = {a: spaces.Discrete(2) for a in self.agents}
@@ -28,6 +33,9 @@ class Bits(MultiAgentEnv):
         }
         self._steps += 1
         return self._see(), rewards, {"__all__": False}, {"__all__": self._steps == 10}, {}
+
+    def render(self):
+        return np.full((8, 8, 3), self._steps, np.uint8)
 
     def _see(self):
         self._bit = int(self._rng.integers(2))
