@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from trivium.platform.curves import PLACE
 from trivium.platform.flatten import flatten
 from trivium.platform.job import Job
+from trivium.platform.lean_import import import_without
 from trivium.platform.run import Record, RunFolder
 from trivium.platform.settings import dump
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class TensorBoardTracker:
-    """Writes events; tensorboardX is imported at the first record, when torch long is.
+    """Writes events; tensorboardX is imported at the first record.
 
     Steps are environment steps in reinforcement learning, else optimizer steps.
     """
@@ -68,6 +69,8 @@ class TensorBoardTracker:
         self._writer = None
 
     def _open(self) -> "EventsWriter":
+        # A trial that needs no torch should not wait for it: tensorboardX wants it for pictures.
+        import_without("tensorboardX", "torch")
         from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto.event_pb2 import Event, SessionLog
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from trivium.platform.exhibit import Exhibit, Lines, Note, Table
+from trivium.platform.lean_import import import_without
 from trivium.platform.run import RunFolder
 from trivium.tuning.finals import Verdict
 from trivium.tuning.objective import Objective
@@ -125,16 +126,16 @@ def importances(run: RunFolder) -> dict[str, float]:
     """Share of the value's variance that each setting explains, the largest first; Optuna's."""
     import warnings
 
-    import optuna
-
     from trivium.tuning.study import load_study
 
+    # Its fANOVA, which is not used, would import all of scikit-learn: 1.4 s of every sweep's end.
+    importance = import_without("optuna.importance", "sklearn")
     study = load_study(run, read_plan(run).settings.storage)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-            return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
+            evaluator = importance.PedAnovaImportanceEvaluator()
+            return dict(importance.get_param_importances(study, evaluator=evaluator))
         except (ValueError, RuntimeError):  # too few trials, or all values equal
             return {}
 

@@ -10,6 +10,7 @@ Trials on other machines than the driver's need a remote store, or one on a shar
 
 import contextlib
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from trivium.tuning.study import SweepSearch
 
 TUNE_ENVIRONMENT: Mapping[str, str] = {
-    "RAY_preload_python_modules": "torch,ray.tune,trivium.tuning.trial",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # result.json, progress.csv, events of each trial
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the first Ctrl-C lets trials save
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial has no value
@@ -221,13 +221,23 @@ def search(sweep: Sweep, verbose: bool = False) -> None:
     with (
         _environment(TUNE_ENVIRONMENT),
         tempfile.TemporaryDirectory(prefix="trivium-tune-") as folder,
-        ray_session(num_cpus=num_cpus, working_dir=plan.job.base, verbose=verbose),
+        ray_session(
+            num_cpus=num_cpus,
+            working_dir=plan.job.base,
+            preload=_preloaded(),
+            verbose=verbose,
+        ),
     ):
         searcher = _searcher(sweep)
         try:
             _tune(sweep, searcher, Path(folder), verbose)
         finally:
             sweep.settle()
+
+
+def _preloaded() -> list[str]:
+    """What workers import while they wait: torch when the job's check needed it here too."""
+    return [*(["torch"] if "torch" in sys.modules else []), "ray.tune", "trivium.tuning.trial"]
 
 
 def _searcher(sweep: Sweep) -> "SweepSearch":
