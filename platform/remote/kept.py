@@ -145,7 +145,9 @@ def listed(path: Path) -> None:
     copy, _ = found
     if not _is_locked(copy):
         try:
-            copy.pull(["run.json", "result.json", "sweep.json"])
+            copy.pull(["run.json", "result.json"])
+            if _kind(path) == "tune":
+                copy.pull(["sweep.json", "metrics.jsonl"])
         except OSError as error:
             raise explain(error, copy.bucket) from None
     if not _is_finished(path):
@@ -316,11 +318,19 @@ def publish_left(path: Path) -> bool:
 
 def _is_finished(path: Path) -> bool:
     """Known here to have ended well: it never changes again."""
+    return _info(path).get("status") == "finished" and (path / "result.json").is_file()
+
+
+def _kind(path: Path) -> str:
+    return str(_info(path).get("kind"))
+
+
+def _info(path: Path) -> dict[str, Any]:
     try:
-        info = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        info: dict[str, Any] = json.loads((path / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return info.get("status") == "finished" and (path / "result.json").is_file()
+        return {}
+    return info
 
 
 class _Nobody:
