@@ -23,11 +23,30 @@ METRICS = (
         "Within its interval of the best evaluation; far below it, the best was chosen by luck: "
         "raise evaluation.episodes.",
     ),
-    Metric("test/return_std", "Standard deviation of those returns between episodes.", False),
-    Metric("test/return_ci95", "Half the width of the 95% interval of their mean.", False),
-    Metric("test/length_mean", "Mean number of steps of those episodes.", True),
     Metric(
-        "test/success_rate", "Share of those episodes that the environment calls a success.", True
+        "test/return_std",
+        "Standard deviation of those returns between episodes.",
+        False,
+        "0 where the environment starts and answers alike each time; large beside the mean, some "
+        "starts are not mastered.",
+    ),
+    Metric(
+        "test/return_ci95",
+        "Half the width of the 95% interval of their mean.",
+        False,
+        "Small beside the difference that matters to you; four times the episodes halve it.",
+    ),
+    Metric(
+        "test/length_mean",
+        "Mean number of steps of those episodes.",
+        True,
+        "At the time limit where going on is the task, short where reaching an end is.",
+    ),
+    Metric(
+        "test/success_rate",
+        "Share of those episodes that the environment calls a success.",
+        True,
+        "Towards 1.",
     ),
     Metric(
         "train/return_mean",
@@ -37,14 +56,36 @@ METRICS = (
         "Below the greedy return while it explores; a large gap that stays means too much "
         "exploration.",
     ),
-    Metric("train/return_min", "Smallest return among those episodes.", True),
-    Metric("train/return_max", "Largest return among those episodes.", True),
-    Metric("train/length_mean", "Mean number of steps of those episodes.", True),
-    Metric("train/episodes", "How many episodes ended since the last report.", True),
+    Metric(
+        "train/return_min",
+        "Smallest return among those episodes.",
+        True,
+        "Rises later than the mean; stuck at the start's level, some starts are not mastered.",
+    ),
+    Metric(
+        "train/return_max",
+        "Largest return among those episodes.",
+        True,
+        "Rises first; flat together with the mean, exploration never met anything better.",
+    ),
+    Metric(
+        "train/length_mean",
+        "Mean number of steps of those episodes.",
+        True,
+        "Moves together with the returns; at the time limit while returns are low, the policy has "
+        "found a way to wait.",
+    ),
+    Metric(
+        "train/episodes",
+        "How many episodes ended since the last report.",
+        True,
+        "Not 0 for long: then no episode ends, and env.max_episode_steps should cut them.",
+    ),
     Metric(
         "env_steps_per_s",
         "Environment steps a second, learning included, evaluation not.",
         True,
+        "Steady; with a slow environment, raise resources.num_env_runners.",
     ),
 )
 

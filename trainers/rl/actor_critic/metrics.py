@@ -29,11 +29,18 @@ METRICS = (
         "Towards 1. Below 0 the critic is worse than a constant: give it a larger "
         "value_coefficient, or normalize_reward when returns are large.",
     ),
-    Metric("train/value_loss", "Mean squared error of the critic.", False),
+    Metric(
+        "train/value_loss",
+        "Mean squared error of the critic.",
+        False,
+        "Falls at first, then follows the square of the returns' size. In the thousands and "
+        "steady, the returns are large: normalize_reward.",
+    ),
     Metric(
         "train/policy_loss",
         "The clipped objective, negated; its level says little.",
         False,
+        "Slightly below 0 and noisy.",
     ),
     Metric(
         "train/gradient_norm",
@@ -42,7 +49,10 @@ METRICS = (
         "Steady. Growing a hundredfold, learning diverges: lower lr.",
     ),
     Metric(
-        "train/gradient_steps", "Gradient steps of an update; fewer when target_kl ended it.", True
+        "train/gradient_steps",
+        "Gradient steps of an update; fewer when target_kl ended it.",
+        True,
+        "epochs times minibatches; where it is often fewer, lower lr.",
     ),
-    Metric("train/lr", "Step size.", False),
+    Metric("train/lr", "Step size.", False, "As its schedule says."),
 )

@@ -49,9 +49,10 @@ class PpoJob(ActorCriticJob):
             fitting = [n for n in range(1, batch + 1) if batch % n == 0]
             below = max(n for n in fitting if n < size or n == 1)
             above = min((n for n in fitting if n > size), default=batch)
+            nearest = " or ".join(map(str, sorted({below, above})))
             raise ValueError(
                 f"algorithm.minibatch_size {size} does not divide the rollout of {steps} steps x "
-                f"{self.num_copies} copies = {batch}; nearest: {below} or {above}"
+                f"{self.num_copies} copies = {batch}; nearest: {nearest}"
             )
         if self.algorithm.memory is not None and size < steps:
             raise ValueError(
