@@ -87,6 +87,13 @@ def describe_actions(actions: Actions) -> dict[str, Any]:
     }
 
 
+def example_observations(observations: Observations, rows: int = 8) -> torch.Tensor:
+    """Stored observations drawn from the space, [rows, *shape]."""
+    observations.space.seed(0)
+    drawn = [observations.one(observations.space.sample()) for _ in range(rows)]
+    return torch.from_numpy(np.stack(drawn))
+
+
 def _tensor(name: str, tensor: torch.Tensor) -> dict[str, Any]:
     dtype = str(tensor.dtype).removeprefix("torch.")
     return {"name": name, "dtype": dtype, "shape": ["batch", *tensor.shape[1:]]}

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivium.trainers.rl.environment.spaces import Actions, Observations
-from trivium.trainers.rl.environment.vector import Environments
+from trivium.trainers.rl.environment.vector import Environments, check_rewards
 
 Act: TypeAlias = Callable[
     [NDArray[Any], NDArray[np.bool_], int], tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
@@ -86,6 +86,7 @@ def collect(environments: Environments, act: Act, rollout: Rollout) -> None:
             if len(rows):
                 rollout.finals.append((t, rows, step.next_obs[rows]))
     rollout.obs[-1], rollout.starting[-1] = environments.obs, environments.starting
+    check_rewards(rollout.rewards)
 
 
 def join_steps(parts: list[Rollout]) -> Rollout:

@@ -88,6 +88,8 @@ class RlTrainer:
     def preflight(self) -> Preflight:
         """Make the environment and check it; look at the model; start nothing."""
         checked = check_environment(self.job)
+        if checked.problems:  # nothing can be made for an environment that is not right
+            return Preflight(facts=checked.facts, problems=checked.problems)
         return Preflight(
             facts=(*checked.facts, *self.own_facts()),
             problems=(*checked.problems, *self.own_problems()),

@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -55,7 +54,6 @@ def test_a_stopped_run_resumes_to_the_same_numbers(train, data, numbers, tmp_pat
 
 SCRIPT = """
 import sys
-from pathlib import Path
 from trivium.platform.job import check_job, algorithm_class
 from trivium.platform.run import RunFolder
 from trivium.platform.run_writer import RunWriter
@@ -66,10 +64,34 @@ algorithm_class(job.algorithm.name)(job).train(writer)
 """
 
 
-def test_a_killed_run_resumes_to_the_same_numbers(train, data, numbers, tmp_path: Path) -> None:
+NORMALIZED = {"id": "Pendulum-v1", "wrappers": ["normalize_observation", "normalize_reward"]}
+DQN = {
+    "name": "dqn",
+    "batch_size": 16,
+    "buffer_size": 1000,
+    "learning_starts": 200,
+    "n_step": 3,
+    "prioritized": {"beta": {"start": 0.4, "end": 1.0, "env_steps": 3000}},
+}
+KILLED = {
+    "ppo": ("CartPole-v1", PPO, 6000),
+    "ppo with statistics": (NORMALIZED, PPO, 6000),
+    "a2c": ("CartPole-v1", {"name": "a2c"}, 6000),
+    "reinforce": ("CartPole-v1", {"name": "reinforce"}, 6000),
+    "dqn with replay": ("CartPole-v1", DQN, 3000),
+    "table": ("CliffWalking-v1", {"name": "double_q_learning"}, 40_000),
+}
+
+
+@pytest.mark.parametrize("case", KILLED)
+def test_a_killed_run_resumes_to_the_same_numbers(train, data, numbers, tmp_path, case) -> None:
     import json
 
-    job = data("CartPole-v1", PPO, stop={"env_steps": 6000})
+    env, algorithm, steps = KILLED[case]
+    more = {"model": None} if case == "table" else {}
+    if case == "table":
+        env = {"id": env, "max_episode_steps": 200}
+    job = data(env, algorithm, stop={"env_steps": steps}, **more)
     whole, expected = train(job)
     folder = tmp_path / "killed"
     folder.mkdir()
@@ -115,6 +137,31 @@ def test_memory_learns_what_one_observation_does_not_show(train, data, counting:
     )
     outcome, _ = train(job)
     assert outcome.evaluation.metrics["test/return_mean"] >= 0.95
+
+
+@pytest.mark.parametrize("algorithm", [PPO, DQN], ids=["ppo", "dqn"])
+def test_a_reward_that_is_no_number_is_the_environments_fault(
+    train, data, tmp_path, algorithm
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import gymnasium, numpy as np\n"
+        "class Mine(gymnasium.Env):\n"
+        "    observation_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)\n"
+        "    action_space = gymnasium.spaces.Discrete(2)\n"
+        "    steps = 0\n"
+        "    def reset(self, *, seed=None, options=None):\n"
+        "        super().reset(seed=seed)\n"
+        "        return np.zeros(1, np.float32), {}\n"
+        "    def step(self, action):\n"
+        "        self.steps += 1\n"
+        "        reward = float('nan') if self.steps == 300 else 0.0\n"
+        "        return np.zeros(1, np.float32), reward, self.steps % 9 == 0, False, {}\n"
+    )
+    with pytest.raises(RunFailed) as failure:
+        train(data(f"{tmp_path / 'mine.py'}:Mine", algorithm, stop={"env_steps": 3000}))
+    assert str(failure.value) == (
+        "the environment gave the reward nan; rewards must be finite numbers"
+    )
 
 
 def test_a_failing_environment_ends_the_run_with_its_words(train, data, tmp_path) -> None:

@@ -8,8 +8,12 @@ from torch import nn
 from trivium.trainers.rl.actor_critic.build import spaces_of
 from trivium.trainers.rl.actor_critic.distributions import Gaussian
 from trivium.trainers.rl.actor_critic.policy import Policy
-from trivium.trainers.rl.environment.spaces import Observations
-from trivium.trainers.rl.export import describe_actions, describe_observations, export_network
+from trivium.trainers.rl.export import (
+    describe_actions,
+    describe_observations,
+    example_observations,
+    export_network,
+)
 from trivium.trainers.rl.job import NetworkJob
 
 ROWS = 8
@@ -18,7 +22,7 @@ ROWS = 8
 def export_policy(job: NetworkJob, policy: Policy, folder: Path) -> list[tuple[str, Path]]:
     """Write `policy` into `folder`; see `export_network`."""
     observations, actions = spaces_of(job)
-    inputs = {"observation": _examples(observations)}
+    inputs = {"observation": example_observations(observations, ROWS)}
     outputs = ["action", "parameters"]
     if policy.memory_size is not None:
         hidden, cell = policy.initial_memory(ROWS)
@@ -86,12 +90,3 @@ class GreedyWithMemory(Greedy):
         """See the class; `starting` [N], `hidden` and `cell` [N, size]."""
         parameters, _, (hidden, cell) = self.policy.step(observation, starting, (hidden, cell))
         return self.best(parameters), parameters, hidden, cell
-
-
-def _examples(observations: Observations) -> torch.Tensor:
-    """Stored observations drawn from the space, [ROWS, *shape]."""
-    import numpy as np
-
-    observations.space.seed(0)
-    rows = [observations.one(observations.space.sample()) for _ in range(ROWS)]
-    return torch.from_numpy(np.stack(rows))

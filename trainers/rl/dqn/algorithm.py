@@ -14,7 +14,7 @@ from trivium.trainers.rl.dqn.network import make_network, save_network
 from trivium.trainers.rl.dqn.player import QPlayer
 from trivium.trainers.rl.dqn.replay import Replay
 from trivium.trainers.rl.dqn.settings import DqnJob
-from trivium.trainers.rl.environment.vector import Environments, Episode
+from trivium.trainers.rl.environment.vector import Environments, Episode, check_rewards
 from trivium.trainers.rl.environment.wrappers import ClipRewardSettings
 from trivium.trainers.rl.job import RlJob
 from trivium.trainers.rl.normalize import RunningMoments
@@ -36,7 +36,8 @@ class Dqn(VectorAlgorithm):
         network = make_network(job, self._envs.observations, self._envs.actions)
         if sum(p.numel() for p in network.parameters()) < TINY:
             torch.set_num_threads(1)
-        network.to("cuda" if torch.cuda.is_available() else "cpu")
+        wants_gpu = job.resources.gpus_per_worker != 0 and torch.cuda.is_available()
+        network.to("cuda" if wants_gpu else "cpu")
         self._learner = Learner(network, own)
         self._player = QPlayer(network, 0.0)
         self._replay = Replay(
@@ -73,6 +74,7 @@ class Dqn(VectorAlgorithm):
         actions = self._act(obs)
         step = self._envs.step(actions)
         rewards = step.rewards
+        check_rewards(rewards)
         for clip in self._clips:
             rewards = rewards.clip(clip.low, clip.high)
         self._env_steps += self._replay.add(obs, actions, rewards, step)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trivium.platform.exhibit import Metric
+from trivium.platform.run import RunFolder
 from trivium.trainers.rl.dqn.network import load_network, open_network
 from trivium.trainers.rl.dqn.player import QPlayer
 from trivium.trainers.rl.dqn.settings import DqnJob
-from trivium.trainers.rl.trainer import RlTrainer
+from trivium.trainers.rl.trainer import RlTrainer, best_checkpoint
 
 if TYPE_CHECKING:
     from trivium.trainers.rl.algorithm import VectorAlgorithm
@@ -90,6 +91,12 @@ class Dqn(RlTrainer):
                 f"{ratio:.3g} times",
             ),
         )
+
+    def export(self, run: RunFolder, folder: Path) -> Sequence[tuple[str, Path]]:
+        """See `RlTrainer`."""
+        from trivium.trainers.rl.dqn.export import export_q_network
+
+        return export_q_network(self.job, load_network(self.job, best_checkpoint(run)), folder)
 
 
 def _count(shape: tuple[int, ...]) -> int:

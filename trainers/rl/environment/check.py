@@ -4,6 +4,7 @@ Looks at spaces, reset, step, dtypes, bounds, ends of episodes and seeding by pl
 steps in one environment. Left out: whether rewards make sense, and rendering.
 """
 
+import inspect
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def check_environment(job: "RlJob") -> Checked:
     env = make_one(job.env)
     try:
         problems = _problems(env)
-        warnings = [] if problems else _warnings(job)
+        warnings = [] if problems else _warnings(job, env)
     finally:
         env.close()
     how = "its own vector version" if has_native_vector(job.env) else "one after the other"
@@ -71,10 +72,10 @@ def _problems(env: Any) -> list[str]:
     if problems:
         return problems
     try:
-        first = env.reset(seed=1)
-    except TypeError as error:
-        return [f"reset() must be reset(self, *, seed=None, options=None): {error}"]
+        first = env.reset(seed=1, options=None)
     except Exception as error:
+        if not _takes(env.unwrapped.reset, seed=1, options=None):
+            return [f"reset() must be reset(self, *, seed=None, options=None): {error}"]
         return [f"reset() fails: {type(error).__name__}: {error}"]
     if not (isinstance(first, tuple) and len(first) == 2 and isinstance(first[1], dict)):
         return [
@@ -82,6 +83,23 @@ def _problems(env: Any) -> list[str]:
         ]
     problems = _observation_problems(env, first[0], "reset()")
     return problems or _step_problems(env) or _seed_problems(env)
+
+
+def _ends(env: Any) -> bool:
+    """Whether one of some random steps ended an episode."""
+    env.reset(seed=1, options=None)
+    env.action_space.seed(1)
+    ends = (env.step(env.action_space.sample())[2:4] for _ in range(STEPS))
+    return any(terminated or truncated for terminated, truncated in ends)
+
+
+def _takes(function: Any, **arguments: Any) -> bool:
+    """Whether the function has these parameters; a TypeError may also come from inside it."""
+    try:
+        inspect.signature(function).bind(**arguments)
+    except TypeError:
+        return False
+    return True
 
 
 def _space_problems(env: Any) -> list[str]:
@@ -217,14 +235,18 @@ def _same(one: Any, two: Any) -> bool:
     return bool(one == two)
 
 
-def _warnings(job: "RlJob") -> list[str]:
-    warnings = []
-    if step_limit(job.env) is None:
-        warnings.append(
+def _warnings(job: "RlJob", env: Any) -> list[str]:
+    if step_limit(job.env) is not None:
+        return []
+    if _ends(env):
+        return [
             f"{job.env.id} has no limit on an episode's length: unless every policy ends its "
             f"episodes, give env.max_episode_steps"
-        )
-    return warnings
+        ]
+    return [
+        f"{job.env.id} ended no episode in {STEPS} random steps and has no limit on their length: "
+        f"give env.max_episode_steps, or an evaluation takes up to evaluation.max_steps for each"
+    ]
 
 
 def _kind(value: Any) -> str:

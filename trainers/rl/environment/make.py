@@ -193,6 +193,10 @@ def _guarded(make: Callable[..., Any], arguments: dict[str, Any], settings: EnvS
                 _require(module, settings.id, error)
         raise UserError.at("env.id", f"{settings.id} cannot be made: {error}") from None
     except TypeError as error:
+        if not _is_refusal(error):
+            raise UserError.at(
+                "env.id", f"{settings.id} fails when it is made: TypeError: {error}"
+            ) from error
         reason = str(error).split(" was raised from the environment creator")[0]
         raise UserError.at(
             "env.kwargs", f"{settings.id} does not take these arguments: {reason}"
@@ -201,6 +205,12 @@ def _guarded(make: Callable[..., Any], arguments: dict[str, Any], settings: EnvS
         raise UserError.at(
             "env.id", f"{settings.id} fails when it is made: {type(error).__name__}: {error}"
         ) from error
+
+
+def _is_refusal(error: TypeError) -> bool:
+    """Whether a constructor does not take its arguments; others fail inside of it."""
+    words = ("unexpected keyword argument", "required positional argument", "required keyword-only")
+    return any(w in str(error) for w in (*words, "multiple values for argument"))
 
 
 def _require(module: str, name: str, error: Exception | None = None) -> None:

@@ -7,6 +7,7 @@ the next episode takes the place of the final one, which moves to the infos; `St
 final one, so that a truncated episode bootstraps from where it really ended. Shapes: B copies.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ class Environments:
         """Act in all copies; `obs` is then what the next actions answer.
 
         Raises:
-            RunFailed: the environment raised an error or gave a reward that is not a number.
+            RunFailed: the environment raised an error.
         """
         batch, rewards, terminated, truncated, infos = self._act(self.actions.to_env(actions))
         rewards = np.array(rewards, np.float32)
@@ -187,6 +188,19 @@ class Environments:
         self._lengths = np.array(state["lengths"])
         self._episodes = [Episode(*e) for e in state["episodes"]]
         return True
+
+
+def check_rewards(rewards: NDArray[Any]) -> None:
+    """Learning from such a reward would look as if it had diverged by itself.
+
+    Raises:
+        RunFailed: one of them is not finite.
+    """
+    if math.isfinite(rewards.sum()):  # the cheapest look at all of them
+        return
+    bad = rewards[~np.isfinite(rewards)]
+    if bad.size:
+        raise RunFailed(f"the environment gave the reward {bad[0]}; rewards must be finite numbers")
 
 
 def success_of(info: Any) -> bool | None:

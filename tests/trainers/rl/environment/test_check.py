@@ -108,6 +108,11 @@ CASES = {
         {"space": "None"},
         "observation_space must be a gymnasium.Space set in __init__; it is None",
     ),
+    "failing_reset": (
+        {"reset": "int(None), {}"},
+        "reset() fails: TypeError: int() argument must be a string, a bytes-like object or a real "
+        "number, not 'NoneType'",
+    ),
     "failing_step": (
         {"step": "1 / 0"},
         "step() fails: ZeroDivisionError: division by zero",
@@ -121,10 +126,31 @@ def test_each_mistake_is_named(tmp_path: Path, case: str) -> None:
     assert problems(tmp_path, **parts) == (expected,)
 
 
+@pytest.mark.parametrize("parameters", ["self", "self, seed=None", "self, *, options=None"])
+def test_a_reset_of_other_parameters_is_named(tmp_path: Path, parameters: str) -> None:
+    file = tmp_path / "env.py"
+    right = "self, *, seed=None, options=None"
+    text = TEMPLATE.format(**GOOD).replace(right, parameters).replace("(seed=seed)", "()")
+    file.write_text(text)
+    [found] = check_environment(job(f"{file}:Env")).problems
+    assert "reset() must be reset(self, *, seed=None, options=None): " in found
+    assert "got an unexpected keyword argument" in found
+
+
+def test_a_space_that_nothing_reads_is_a_problem_and_no_crash(tmp_path: Path) -> None:
+    from trivium.platform.job import algorithm_class, check_job
+
+    file = tmp_path / "env.py"
+    file.write_text(TEMPLATE.format(**(GOOD | {"space": "spaces.Text(1)", "reset": "'a', {}"})))
+    data = {"name": "x", "env": {"id": f"{file}:Env"}, "stop": {"env_steps": 9}, "model": "mlp"}
+    preflight = algorithm_class("ppo")(check_job(data | {"algorithm": "ppo"})).preflight()
+    assert "observation_space: Text(" in preflight.problems[0]
+
+
 def test_an_environment_without_a_limit_is_warned_of() -> None:
     checked = check_environment(job("CliffWalking-v1"))
     assert checked.warnings == (
-        "CliffWalking-v1 has no limit on an episode's length: unless every policy ends its "
-        "episodes, give env.max_episode_steps",
+        "CliffWalking-v1 ended no episode in 200 random steps and has no limit on their length: "
+        "give env.max_episode_steps, or an evaluation takes up to evaluation.max_steps for each",
     )
     assert check_environment(job("CliffWalking-v1", max_episode_steps=99)).warnings == ()
