@@ -72,6 +72,13 @@ class Algorithm(Protocol):
         as dotted names, `algorithm.optimizer.*` for all below; may be left out: none.
         """
 
+    @property
+    def costs(self) -> Sequence[Metric]:
+        """What `measure` tells of a trained model, such as parameters; may be left out: none."""
+
+    def measure(self, run: RunFolder) -> Mapping[str, float]:
+        """The costs of the best checkpoint of a finished run; asked only where `costs` has some."""
+
     def preflight(self) -> Preflight:
         """Look at the data (or environment), the model and the resources; start nothing."""
 

@@ -70,6 +70,18 @@ class Lines:
 
 
 @dataclass(frozen=True)
+class Points:
+    """Named groups of (x, y) points, each with places of its own: trials by two scores."""
+
+    title: str
+    x_label: str
+    y_label: str
+    groups: Mapping[str, tuple[tuple[float, float], ...]]
+    is_joined: bool = False
+    """A line joins the points of a group; where x falls back another line of it begins."""
+
+
+@dataclass(frozen=True)
 class Note:
     """A paragraph."""
 
@@ -77,9 +89,9 @@ class Note:
     text: str
 
 
-Exhibit: TypeAlias = Table | Matrix | Pictures | Lines | Note
+Exhibit: TypeAlias = Table | Matrix | Pictures | Lines | Points | Note
 
-_KINDS: dict[str, Any] = {k.__name__: k for k in (Table, Matrix, Pictures, Lines, Note)}
+_KINDS: dict[str, Any] = {k.__name__: k for k in (Table, Matrix, Pictures, Lines, Points, Note)}
 
 
 @dataclass(frozen=True)

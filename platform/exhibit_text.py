@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trivium.platform.exhibit import Cell, Evaluation, Exhibit, Lines, Matrix, Note, Pictures, Table
+from trivium.platform.exhibit import (
+    Cell,
+    Evaluation,
+    Exhibit,
+    Lines,
+    Matrix,
+    Note,
+    Pictures,
+    Points,
+    Table,
+)
 from trivium.platform.phrasing import number, plural
 from trivium.platform.summary import ScoreTable
 
@@ -70,6 +80,10 @@ def draw(exhibit: Exhibit, report: Path | None = None) -> "RenderableType":
         return Text(f"{plural(len(exhibit.pictures), 'picture')}: {where}", style="dim")
     if isinstance(exhibit, Lines):
         return _lines(exhibit)
+    if isinstance(exhibit, Points):
+        count = plural(sum(map(len, exhibit.groups.values())), "point")
+        where = f"see {report}" if report else "see report.html"
+        return Text(f"{count}, {exhibit.y_label} over {exhibit.x_label}: {where}", style="dim")
     assert isinstance(exhibit, Note)
     return Text(exhibit.text)
 

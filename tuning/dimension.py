@@ -125,6 +125,21 @@ class Dimension:
         place = math.log if self.distribution.kind.startswith("log") else float
         return (place(value) - place(low)) / (place(high) - place(low))
 
+    def at(self, share: float) -> Value:
+        """The value at a share of the way, from 0 up to but not including 1."""
+        kind, values = self.distribution.kind, self._as_is()
+        if kind == "choice":
+            return values[int(share * len(values))]
+        if kind in ("quantized", "int"):
+            all_values = self.grid(None)
+            return all_values[int(share * len(all_values))]
+        low, high = values[0], values[1]
+        if kind.startswith("log"):
+            found = math.exp(math.log(low) + share * math.log(high / low))
+        else:
+            found = low + share * (high - low)
+        return round(found) if kind.endswith("int") else found
+
     def _as_is(self) -> tuple[Value, ...]:
         values: tuple[Value, ...] = getattr(self.distribution, self.distribution.kind)
         if self.distribution.quantized and all(float(v).is_integer() for v in values):

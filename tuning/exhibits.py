@@ -3,37 +3,50 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-from trivium.platform.exhibit import Exhibit, Lines, Note, Table
+from trivium.platform.exhibit import Exhibit, Lines, Note, Points, Table
 from trivium.platform.lean_import import import_without
 from trivium.platform.run import RunFolder
 from trivium.tuning.finals import Verdict
 from trivium.tuning.objective import Objective
 from trivium.tuning.plan import Plan, read_plan
 from trivium.tuning.progress import short_name
-from trivium.tuning.trials import TrialRow, ranked
+from trivium.tuning.takeover import stages_of
+from trivium.tuning.trials import TrialRow, pareto_front, ranked
 
 TOP = 10
+NAMED = 5
+"""Trials with a colour of their own in charts of all trials."""
+DRAWN = 100
+"""Trials in such a chart at most."""
+STOPPED = "stopped early"
 
 
 def exhibits(
     run: RunFolder, plan: Plan, rows: Sequence[TrialRow], verdict: Verdict | None
 ) -> list[Exhibit]:
     """The sweep's page: the final, the best, importance, history, slices, learning curves."""
+    aims = plan.objectives
     best = ranked(rows, plan.objective)
     shown: list[Exhibit] = []
+    if len(aims) > 1:
+        shown += fronts(rows, aims)
     if verdict is not None:
         shown.append(Note("Final", ". ".join(verdict.sentences(plan.objective.metric)) + "."))
         shown.append(_final_table(verdict))
-    shown.append(_top_table(best, plan.objective))
-    shares = importances(run) if len(best) >= 4 else {}
-    if shares:
-        note = "Share of the variance of the value that the setting explains (PED-ANOVA, Optuna)."
-        rows_ = tuple((name, round(share, 4)) for name, share in shares.items())
-        shown.append(Table("Importance", ("setting", "share"), rows_, note))
+    shown.append(_top_table(best, aims))
+    if best:
+        shown += stages_table(run, best[0])
+    for place, aim in enumerate(aims):
+        shares = importances(run, place) if len(best) >= 4 else {}
+        if shares:
+            note = f"Share of the variance of {aim.metric} that a setting explains (PED-ANOVA)."
+            rows_ = tuple((name, round(share, 4)) for name, share in shares.items())
+            title = "Importance" if len(aims) == 1 else f"Importance for {aim.metric}"
+            shown.append(Table(title, ("setting", "share"), rows_, note))
     shown.append(history(rows, plan.objective))
-    shown += parallel_coordinates(best[:TOP], plan)
-    shown += slices(rows)
-    shown += learning_curves(run, best[:TOP], plan.objective)
+    shown += parallel_coordinates(best, plan)
+    shown += slices(rows, plan.objective)
+    shown += learning_curves(run, rows, plan.objective)
     failed = [(r.number, r.error) for r in rows if r.status == "failed"]
     if failed:
         shown.append(Table("Failed trials", ("trial", "reason"), tuple(failed)))
@@ -57,73 +70,119 @@ def history(rows: Sequence[TrialRow], objective: Objective) -> Lines:
     )
 
 
-def parallel_coordinates(best: Sequence[TrialRow], plan: Plan) -> list[Exhibit]:
-    """A line for each of the best trials through the settings that all of them have, and the value.
+def parallel_coordinates(rows: Sequence[TrialRow], plan: Plan) -> list[Exhibit]:
+    """A line for each trial, the best first, through the settings that all have, and the value.
 
     Every axis runs from the lowest (0) to the highest (1) of what is searched.
     """
-    shared = [d for d in plan.space.dimensions if all(d.path in r.point for r in best)]
-    values = [r.value for r in best if r.value is not None]
+    whole = [r for r in rows if r.value is not None][:DRAWN]
+    shared = [d for d in plan.space.dimensions if all(d.path in r.point for r in whole)]
+    values = [r.value for r in whole if r.value is not None]
     low, high = min(values, default=0.0), max(values, default=0.0)
     if len(values) < 2 or not shared or low == high:
         return []
     paths = {d.path: None for d in shared}
     axes = [short_name(d.path, paths) for d in shared] + [plan.objective.metric]
     label = ", ".join(f"{i} {name}" for i, name in enumerate(axes, start=1))
-    lines = {
-        f"trial {row.number}": (
-            *(d.position(row.point[d.path]) for d in shared),
-            (value - low) / (high - low),
-        )
-        for row, value in zip(best, values, strict=True)
-    }
-    x = tuple(float(i) for i in range(1, len(axes) + 1))
-    return [Lines("Parallel coordinates of the best trials", label, x, lines)]
+    groups: dict[str, tuple[tuple[float, float], ...]] = {}
+    others: list[tuple[float, float]] = []
+    for place, (row, value) in enumerate(zip(whole, values, strict=True)):
+        heights = [d.position(row.point[d.path]) for d in shared] + [(value - low) / (high - low)]
+        points = [(float(i), h) for i, h in enumerate(heights, start=1)]
+        if place < NAMED:
+            groups[f"trial {row.number}"] = tuple(points)
+        else:
+            others += points
+    groups |= {"other trials": tuple(others)} if others else {}
+    return [Points("Parallel coordinates", label, "lowest 0, highest 1", groups, is_joined=True)]
 
 
-def slices(rows: Sequence[TrialRow]) -> list[Exhibit]:
+def fronts(rows: Sequence[TrialRow], aims: Sequence[Objective]) -> list[Exhibit]:
+    """Every trial by the first aim and each of the others; those of the Pareto front stand out."""
+    whole = [r for r in rows if len(r.values) == len(aims)]
+    front = {r.number for r in pareto_front(rows, aims)}
+    if not front:
+        return []
+    shown: list[Exhibit] = []
+    for place, other in enumerate(aims[1:], start=1):
+        groups = {
+            "Pareto front": tuple(
+                (r.values[place], r.values[0]) for r in whole if r.number in front
+            ),
+            "other trials": tuple(
+                (r.values[place], r.values[0]) for r in whole if r.number not in front
+            ),
+        }
+        shown.append(Points("Pareto front", other.metric, aims[0].metric, groups))
+    return shown
+
+
+def slices(rows: Sequence[TrialRow], objective: Objective) -> list[Exhibit]:
     """The value over each searched number; over choices a table of means."""
     paths = dict.fromkeys(p for r in rows for p in r.point)
     shown: list[Exhibit] = []
     for path in paths:
-        pairs = [(r.point[path], r.value) for r in rows if path in r.point and r.value is not None]
-        numeric = all(isinstance(x, int | float) and not isinstance(x, bool) for x, _ in pairs)
+        pairs = [
+            (r.point[path], r.value, r.status)
+            for r in rows
+            if path in r.point and r.value is not None and r.status != "failed"
+        ]
         if len(pairs) < 2:
             continue
-        if numeric:
-            ordered = sorted((float(x), y) for x, y in pairs)
-            xs, ys = zip(*ordered, strict=True)
-            shown.append(Lines(f"Slice: {path}", path, xs, {"value": ys}))
+        if all(isinstance(x, int | float) and not isinstance(x, bool) for x, _, _ in pairs):
+            groups = {
+                "trained to its end": tuple((x, y) for x, y, s in pairs if s != STOPPED),
+                "stopped early": tuple((x, y) for x, y, s in pairs if s == STOPPED),
+            }
+            shown.append(Points(f"Slice: {path}", path, objective.metric, groups))
         else:
-            groups: dict[str, list[float]] = {}
-            for x, y in pairs:
-                groups.setdefault(str(x), []).append(y)
-            cells = tuple((k, len(v), fmean(v), max(v), min(v)) for k, v in groups.items())
+            by_choice: dict[str, list[float]] = {}
+            for x, y, _ in pairs:
+                by_choice.setdefault(str(x), []).append(y)
+            cells = tuple((k, len(v), fmean(v), max(v), min(v)) for k, v in by_choice.items())
             columns = (path, "trials", "mean", "highest", "lowest")
             shown.append(Table(f"Slice: {path}", columns, cells))
     return shown
 
 
 def learning_curves(
-    run: RunFolder, best: Sequence[TrialRow], objective: Objective
+    run: RunFolder, rows: Sequence[TrialRow], objective: Objective
 ) -> list[Exhibit]:
-    """The metric over reports of the best trials, on the reports that all of them have."""
-    curves: dict[str, list[float]] = {}
-    for row in best:
+    """The metric of every trial over its reports; the best are named, the others are one group."""
+    groups: dict[str, tuple[tuple[float, float], ...]] = {}
+    others: list[tuple[float, float]] = []
+    for place, row in enumerate(ranked(rows, objective)[:DRAWN]):
         records = RunFolder(run.path / "children" / str(row.number)).metrics()
         values = [r[objective.metric] for r in records if r.get(objective.metric) is not None]
-        if len(values) > 1:
-            curves[f"trial {row.number}"] = values
-    if not curves:
+        points = [(float(i), v) for i, v in enumerate(values, start=1)]
+        if place < NAMED:
+            groups[f"trial {row.number}"] = tuple(points)
+        else:
+            others += points
+    if all(len(points) < 2 for points in groups.values()):
         return []
-    length = min(len(v) for v in curves.values())
-    lines = {name: tuple(values[:length]) for name, values in curves.items()}
-    x = tuple(float(i + 1) for i in range(length))
-    return [Lines(f"{objective.metric} of the best trials", "report", x, lines)]
+    groups |= {"other trials": tuple(others)} if others else {}
+    title = "Learning curves" if len(rows) <= DRAWN else f"Learning curves of the best {DRAWN}"
+    return [Points(title, "report", objective.metric, groups, is_joined=True)]
 
 
-def importances(run: RunFolder) -> dict[str, float]:
-    """Share of the value's variance that each setting explains, the largest first; Optuna's."""
+def stages_table(run: RunFolder, best: TrialRow) -> list[Exhibit]:
+    """Which settings the best trial used when, where they changed while it trained."""
+    stages = stages_of(RunFolder(run.path / "children" / str(best.number)))
+    if len(stages) < 2:
+        return []
+    paths = dict.fromkeys(p for s in stages for p in s.settings)
+    columns = ("from report", "from step", "trained by", *(short_name(p, paths) for p in paths))
+    cells = tuple(
+        (s.reports, s.step, f"trial {s.trial}", *(_cell(s.settings.get(p, "")) for p in paths))
+        for s in stages
+    )
+    note = "Each row holds until the next one; together they are how this model was trained."
+    return [Table(f"Settings of trial {best.number} over time", columns, cells, note)]
+
+
+def importances(run: RunFolder, place: int = 0) -> dict[str, float]:
+    """Share of the variance that each setting explains of the aim at `place`, the largest first."""
     import warnings
 
     from trivium.tuning.study import load_study
@@ -131,11 +190,13 @@ def importances(run: RunFolder) -> dict[str, float]:
     # Its fANOVA, which is not used, would import all of scikit-learn: 1.4 s of every sweep's end.
     importance = import_without("optuna.importance", "sklearn")
     study = load_study(run, read_plan(run).settings.storage)
+    target = (lambda trial: trial.values[place]) if len(study.directions) > 1 else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             evaluator = importance.PedAnovaImportanceEvaluator()
-            return dict(importance.get_param_importances(study, evaluator=evaluator))
+            found = importance.get_param_importances(study, evaluator=evaluator, target=target)
+            return dict(found)
         except (ValueError, RuntimeError):  # too few trials, or all values equal
             return {}
 
@@ -151,19 +212,28 @@ def _final_table(verdict: Verdict) -> Table:
     return Table("Final on fresh seeds", columns, rows, note)
 
 
-def _top_table(best: Sequence[TrialRow], objective: Objective) -> Table:
+def _top_table(best: Sequence[TrialRow], aims: Sequence[Objective]) -> Table:
+    """The best ten by the first aim, with what they reached in all."""
     paths = dict.fromkeys(p for r in best for p in r.point)
-    columns = ("trial", "status", objective.metric, *(short_name(p, paths) for p in paths))
+    names = [aim.metric for aim in aims]
+    columns = ("trial", "status", *names, *(short_name(p, paths) for p in paths))
     rows = tuple(
         (
             r.number,
             r.status,
-            r.value if r.value is not None else "",
+            *_reached(r, len(aims)),
             *(_cell(r.point.get(p, "")) for p in paths),
         )
         for r in best[:TOP]
     )
     return Table(f"Best {len(rows)} trials", columns, rows)
+
+
+def _reached(row: TrialRow, num_aims: int) -> tuple[str | float, ...]:
+    """A trial that ended before the other aims were measured has the first one alone."""
+    if row.values:
+        return row.values
+    return ("" if row.value is None else row.value, *[""] * (num_aims - 1))
 
 
 def _cell(value: object) -> str | float | int:

@@ -14,6 +14,7 @@ from trivium.platform.run import RunFolder
 from trivium.tuning.dimension import Point
 from trivium.tuning.objective import Objective, best_value
 from trivium.tuning.plan import Plan
+from trivium.tuning.takeover import stages_of
 from trivium.tuning.trials import children_of, ranked, trial_rows
 
 OWN = "defaults"
@@ -31,6 +32,8 @@ class FinalRun:
     """The candidate: a trial's number, or OWN."""
     point: Point
     job: Job
+    stages: tuple[tuple[int | None, Job], ...] = ()
+    """Of a trial whose settings changed on its way: until which report it has which job."""
 
 
 @dataclass(frozen=True)
@@ -73,21 +76,29 @@ class Verdict:
 def final_runs(run: RunFolder, plan: Plan) -> list[FinalRun]:
     """The runs of the final, those of one seed beside each other."""
     settings = plan.settings.final
+    if len(plan.objectives) > 1:
+        return []  # no one winner to be sure of
     best = ranked(trial_rows(run), plan.objective)[: settings.top]
     if not best:
         return []
     candidates: list[tuple[str, Point]] = [(str(row.number), row.point) for row in best]
     candidates.append((OWN, {}))
     return [
-        FinalRun(
-            f"{of}-seed{index}",
-            of,
-            point,
-            plan.trial_job(point, seed=(plan.job.seed + FRESH + index) % 2**31, seeds=1),
-        )
+        _final_run(run, plan, of, point, index)
         for index in range(settings.seeds)
         for of, point in candidates
     ]
+
+
+def _final_run(run: RunFolder, plan: Plan, of: str, point: Point, index: int) -> FinalRun:
+    seed = (plan.job.seed + FRESH + index) % 2**31
+    name, job = f"{of}-seed{index}", plan.trial_job(point, seed=seed, seeds=1)
+    stages = [] if of == OWN else stages_of(RunFolder(run.path / "children" / of))
+    if len(stages) < 2:
+        return FinalRun(name, of, point, job)
+    ends = [*(s.reports for s in stages[1:]), None]
+    jobs = [plan.trial_job(s.settings, seed=seed, seeds=1) for s in stages]
+    return FinalRun(name, of, point, jobs[0], tuple(zip(ends, jobs, strict=True)))
 
 
 def judge(run: RunFolder, objective: Objective) -> Verdict | None:

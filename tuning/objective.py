@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
-from trivium.platform.errors import UserError, nearest
+from trivium.platform.errors import Mistake, UserError, nearest
 from trivium.platform.exhibit import Metric
 from trivium.platform.run import Record, RunFolder
 from trivium.platform.summary import telling
@@ -18,6 +19,8 @@ class Objective:
 
     metric: str
     larger_is_better: bool
+    is_cost: bool = False
+    """Measured on the trained model, not reported while it trains."""
 
     @property
     def mode(self) -> str:
@@ -50,6 +53,63 @@ def best_value(run: RunFolder, objective: Objective) -> tuple[float | None, int]
     done = [c for c in run.children() if c.status == "finished"]
     values = [v for v, _ in (best_value(c, objective) for c in done) if v is not None]
     return (sum(values) / len(values) if values else None), len(values)
+
+
+def values_of(run: RunFolder, objectives: Sequence[Objective]) -> tuple[float, ...] | None:
+    """What a finished run reached in each aim, all of the model that it kept; None if one lacks.
+
+    Over seeds or folds the means.
+    """
+    if run.info.get("kind") in ("seeds", "folds"):
+        found = [values_of(c, objectives) for c in run.children() if c.status == "finished"]
+        whole = [f for f in found if f is not None]
+        return tuple(map(fmean, zip(*whole, strict=True))) if whole else None
+    step = run.result.get("best_step")
+    kept: Record = next((r for r in reversed(run.metrics()) if r["step"] == step), {})
+    measured: Record = run.result.get("costs", {})
+    values = [(measured if o.is_cost else kept).get(o.metric) for o in objectives]
+    known = tuple(float(v) for v in values if v is not None)
+    return known if len(known) == len(objectives) else None
+
+
+def dominates(a: Sequence[float], b: Sequence[float], objectives: Sequence[Objective]) -> bool:
+    """`a` is as good as `b` in every aim, and better in one."""
+    keys = [(o.sort_key(x), o.sort_key(y)) for o, x, y in zip(objectives, a, b, strict=True)]
+    return all(x <= y for x, y in keys) and any(x < y for x, y in keys)
+
+
+def choose_objectives(
+    settings: TuneSettings, metrics: Sequence[Metric], costs: Sequence[Metric]
+) -> tuple[Objective, ...]:
+    """What the sweep makes best: one metric, or each of `tune.metrics`.
+
+    Raises:
+        UserError: the algorithm reports and measures no such metric.
+    """
+    if not settings.metrics:
+        return (choose_objective(settings, metrics),)
+    known = {m.name: m for m in (*metrics, *costs)}
+    held_out = [m.name for m in metrics if m.name.partition("/")[0] in HELD_OUT]
+    names = [*(held_out or [m.name for m in metrics]), *(c.name for c in costs)]
+    mistakes = [
+        Mistake(
+            f"tune.metrics.{index}",
+            f"{name!r} is not reported{nearest(name, known)} (some of {', '.join(names)})",
+        )
+        for index, name in enumerate(settings.metrics)
+        if name not in known
+    ]
+    if mistakes:
+        raise UserError(*mistakes)
+    if all(name in {c.name for c in costs} for name in settings.metrics):
+        raise UserError.at(
+            "tune.metrics", f"has nothing that training makes better; add one of {held_out}"
+        )
+    measured = {c.name for c in costs}
+    return tuple(
+        Objective(name, known[name].larger_is_better, name in measured)
+        for name in sorted(settings.metrics, key=lambda n: n in measured)
+    )
 
 
 def choose_objective(settings: TuneSettings, metrics: Sequence[Metric]) -> Objective:

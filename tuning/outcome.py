@@ -10,14 +10,22 @@ from trivium.platform.interval import mean_and_interval
 from trivium.platform.job import Job
 from trivium.platform.phrasing import duration, number
 from trivium.platform.run import RunFolder, write_json
-from trivium.tuning.dimension import Point
 from trivium.tuning.exhibits import TOP, exhibits, importances
 from trivium.tuning.finals import OWN, Verdict, judge
 from trivium.tuning.objective import Objective
 from trivium.tuning.plan import Plan, read_plan, read_sweep
 from trivium.tuning.progress import in_short
 from trivium.tuning.space import job_with
-from trivium.tuning.trials import TrialRow, children_of, objective_of, ranked, trial_rows
+from trivium.tuning.takeover import Stage, stages_of
+from trivium.tuning.trials import (
+    TrialRow,
+    aims_of,
+    children_of,
+    objective_of,
+    pareto_front,
+    ranked,
+    trial_rows,
+)
 
 
 def write_outcome(run: RunFolder, plan: Plan, wall_time_s: float) -> None:
@@ -26,7 +34,7 @@ def write_outcome(run: RunFolder, plan: Plan, wall_time_s: float) -> None:
     The time is that of this process: a resumed sweep adds to what it took before.
     """
     rows = trial_rows(run)
-    best = ranked(rows, plan.objective)
+    best = best_of(rows, plan.objectives)
     if not best:
         return
     verdict = judge(run, plan.objective)
@@ -41,6 +49,12 @@ def write_outcome(run: RunFolder, plan: Plan, wall_time_s: float) -> None:
         "best_step": None,
         "checkpoint": f"children/{best[0].number}/checkpoints/best",
     }
+    if len(plan.objectives) > 1:
+        names = [o.metric for o in plan.objectives]
+        result["front"] = [
+            {"trial": r.number, "settings": dict(r.point)} | dict(zip(names, r.values, strict=True))
+            for r in best
+        ]
     write_json(run.path / "result.json", result)
     write_json(run.path / "exhibits.json", to_json(exhibits(run, plan, rows, verdict)))
 
@@ -48,17 +62,27 @@ def write_outcome(run: RunFolder, plan: Plan, wall_time_s: float) -> None:
 def sections(run: RunFolder) -> list[tuple[str, list[tuple[str, str]]]]:
     """What `trivium show SWEEP` says besides what it says of any run: (title, (label, text))."""
     objective, content = objective_of(run), read_sweep(run)
-    rows = trial_rows(run)
-    best = ranked(rows, objective)
-    found = [("Sweep", _standing(run, rows, best, objective, content))]
-    if best:
+    rows, aims = trial_rows(run), aims_of(run)
+    best = best_of(rows, aims)
+    found = [("Sweep", _standing(run, rows, best, aims, content))]
+    if best and len(aims) > 1:
+        found.append(("Pareto front", [(f"trial {r.number}", _in_aims(r, aims)) for r in best]))
+    elif best:
         top = [
             (f"trial {r.number}", f"{number(r.value)}   {in_short(r.point)}") for r in best[:TOP]
         ]
         found.append((f"Best {len(top)} by {objective.metric}", top))
-    if len(best) >= 4:
-        shares = importances(run)
-        found.append(("Importance", [(k, f"{v:.0%}") for k, v in shares.items()]))
+    if sum(r.value is not None for r in rows) >= 4:
+        found += [
+            (
+                "Importance" if len(aims) == 1 else f"Importance for {aim.metric}",
+                [(k, f"{v:.0%}") for k, v in importances(run, place).items()],
+            )
+            for place, aim in enumerate(aims)
+        ]
+    if best and (stages := stages_of(RunFolder(run.path / "children" / str(best[0].number))))[1:]:
+        said = [(f"from report {s.reports}", _stage_in_words(s)) for s in stages]
+        found.append((f"Settings of trial {best[0].number} over time", said))
     if best:
         found.append(("Not explored", _unexplored(read_plan(run), rows)))
     verdict = judge(run, objective)
@@ -83,6 +107,11 @@ def parts(run: RunFolder) -> str:
     return said
 
 
+def best_of(rows: Sequence[TrialRow], aims: Sequence[Objective]) -> list[TrialRow]:
+    """Trials by rank; with several aims the Pareto front."""
+    return pareto_front(rows, aims) if len(aims) > 1 else ranked(rows, aims[0])
+
+
 def job_of(run: RunFolder, trial: str | None = None) -> Job:
     """The full job with the settings of a trial of the sweep; None is the sweep's winner.
 
@@ -90,27 +119,40 @@ def job_of(run: RunFolder, trial: str | None = None) -> Job:
         UserError: the run is no sweep, or has no such trial.
     """
     plan = read_plan(run)
-    job = job_with(plan.data, _point_of(run, trial), plan.job.name)
+    row = _chosen(run, trial)
+    if row is not None and len(stages_of(RunFolder(run.path / "children" / str(row.number)))) > 1:
+        raise UserError(
+            f"the settings of trial {row.number} changed while it trained, so that no job has "
+            f"them; its trained model is a run of its own: trivium evaluate {run.id}/{row.number}"
+        )
+    job = job_with(plan.data, row.point if row else {}, plan.job.name)
     made = job.model_copy(update={"name": plan.job.name})
     made._base = plan.job.base
     return made
 
 
-def _point_of(run: RunFolder, trial: str | None) -> Point:
-    rows = trial_rows(run)
+def _chosen(run: RunFolder, trial: str | None) -> TrialRow | None:
+    """The trial that is asked for, None for the job's own settings."""
+    rows, aims = trial_rows(run), aims_of(run)
     if trial is None:
         winner = run.result.get("winner")
         if winner == OWN:
-            return {}
-        best = ranked(rows, objective_of(run))
+            return None
+        best = best_of(rows, aims)
         if winner is None and not best:
             raise UserError(f"{run.id} has no trial with a value yet")
+        if len(aims) > 1 and len(best) > 1:
+            numbers = ", ".join(str(r.number) for r in best)
+            raise UserError(
+                f"{run.id} has several aims and no winner: choose of its Pareto front by --trial "
+                f"({numbers}; `trivium show {run.id}`)"
+            )
         trial = str(winner if winner is not None else best[0].number)
     found = next((r for r in rows if str(r.number) == trial), None)
     if found is None:
         numbers = f"0 to {rows[-1].number}" if rows else "none yet"
         raise UserError(f"{run.id} has no trial {trial} (trials: {numbers})")
-    return found.point
+    return found
 
 
 def _scores(
@@ -141,22 +183,35 @@ def _standing(
     run: RunFolder,
     rows: Sequence[TrialRow],
     best: Sequence[TrialRow],
-    objective: Objective,
+    aims: Sequence[Objective],
     content: Mapping[str, Any],
 ) -> list[tuple[str, str]]:
     by_status = Counter(r.status for r in rows)
     statuses = ", ".join(f"{count} {status}" for status, count in by_status.items())
     said = [
         ("trials", parts(run) + (f" ({statuses})" if statuses else "")),
-        (
-            "aim",
-            f"{objective.metric}, {'more' if objective.larger_is_better else 'less'} is better",
+        *(
+            (
+                "aim" if place == 0 else "",
+                f"{aim.metric}, {'more' if aim.larger_is_better else 'less'} is better",
+            )
+            for place, aim in enumerate(aims)
         ),
         ("searched", ", ".join(content["searched"])),
     ]
-    if best:
+    if best and len(aims) == 1:
         said.append(("best so far", f"{number(best[0].value)} in trial {best[0].number}"))
     return said
+
+
+def _in_aims(row: TrialRow, aims: Sequence[Objective]) -> str:
+    values = zip(aims, row.values, strict=True)
+    said = ", ".join(f"{aim.metric} {number(value)}" for aim, value in values)
+    return f"{said}   {in_short(row.point)}"
+
+
+def _stage_in_words(stage: Stage) -> str:
+    return f"{in_short(stage.settings)}   (trained by trial {stage.trial})"
 
 
 def _unexplored(plan: Plan, rows: Sequence[TrialRow]) -> list[tuple[str, str]]:

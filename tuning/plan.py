@@ -3,17 +3,19 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from trivium.platform.algorithm import Preflight
+from trivium.platform.algorithm import Algorithm, Preflight
 from trivium.platform.errors import Mistake, UserError
 from trivium.platform.job import Job
 from trivium.platform.run import RunFolder, read_json
 from trivium.platform.runner import check
 from trivium.platform.settings import build
 from trivium.tuning.dimension import Point
-from trivium.tuning.objective import Objective, choose_objective
+from trivium.tuning.objective import Objective, choose_objectives
+from trivium.tuning.population import fixed_settings
+from trivium.tuning.rounds import InRounds
 from trivium.tuning.schedulers import Scheduler
 from trivium.tuning.searchers import Searcher
 from trivium.tuning.settings import SCHEDULERS, SEARCHERS, TuneSettings, Value
@@ -33,6 +35,9 @@ class Plan:
     settings: TuneSettings
     space: Space
     objective: Objective
+    """What trials are ranked by: the first of the aims."""
+    objectives: Sequence[Objective]
+    """All aims; more than one have a Pareto front instead of a winner."""
     points: Sequence[Point]
     """Tried first, in this order."""
     num_trials: int
@@ -87,7 +92,12 @@ class Plan:
 
 
 def available_cpus() -> int:
-    """Cores that this process may use."""
+    """Cores that this process may use; the CPUs of the cluster that `RAY_ADDRESS` had it join."""
+    if os.environ.get("RAY_ADDRESS", "local") != "local":
+        import ray
+
+        if ray.is_initialized():
+            return max(1, int(ray.cluster_resources().get("CPU", 1)))
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -113,15 +123,49 @@ def make_plan(job: Job, data: Mapping[str, Value]) -> tuple[Plan, Preflight]:
     space = Space(settings.space)
     mistakes = check_space(data, space, settings.points)
     algorithm, preflight = check(job)
-    objective = None
+    mistakes += _misplaced_rounds(job, settings, space, algorithm)
+    objectives: Sequence[Objective] = ()
     try:
-        objective = choose_objective(settings, algorithm.metrics)
+        costs = getattr(algorithm, "costs", ())
+        objectives = choose_objectives(settings, algorithm.metrics, costs)
     except UserError as error:
         mistakes += error.mistakes
+    mistakes += _refused_aims(settings)
     points, num_trials = _points(settings, space, mistakes)
-    if mistakes or objective is None:
+    if mistakes:
         raise UserError(*mistakes)
-    return Plan(job, data, settings, space, objective, points, num_trials), preflight
+    plan = Plan(job, data, settings, space, objectives[0], objectives, points, num_trials)
+    return plan, preflight
+
+
+def _refused_aims(settings: TuneSettings) -> list[Mistake]:
+    """A searcher that knows a single aim."""
+    searcher = build(settings.search, SEARCHERS, {})
+    if not settings.metrics or getattr(searcher, "takes_several_aims", True):
+        return []
+    message = "cma-es has one aim; with metrics take tpe, gp, random, grid, or search: nsga2"
+    return [Mistake("tune.search.sampler", message)]
+
+
+def _misplaced_rounds(
+    job: Job, settings: TuneSettings, space: Space, algorithm: Algorithm
+) -> list[Mistake]:
+    """Why a scheduler that trains in rounds cannot take this job."""
+    scheduler, name = build(settings.scheduler, SCHEDULERS, {}), settings.scheduler.name
+    if not isinstance(scheduler, InRounds):
+        return []
+    mistakes = []
+    if job.changed(seeds=settings.seeds).repeats is not None:
+        message = f"{name} stops trainings on their way, so that a trial has to be a single one"
+        place = "tune.seeds" if settings.seeds > 1 else "tune.scheduler"
+        mistakes.append(Mistake(place, message))
+    if scheduler.changes_settings:
+        changeable = getattr(algorithm, "changeable", ())
+        kind = job.algorithm.name  # type: ignore[attr-defined]
+        mistakes += fixed_settings(space, changeable, kind)
+        if settings.num_trials < 2:
+            mistakes.append(Mistake("tune.num_trials", "a population has two trials at least"))
+    return mistakes
 
 
 def plan_content(plan: Plan) -> dict[str, Value]:
@@ -129,6 +173,7 @@ def plan_content(plan: Plan) -> dict[str, Value]:
     return {
         "metric": plan.objective.metric,
         "larger_is_better": plan.objective.larger_is_better,
+        "aims": [asdict(o) for o in plan.objectives],
         "num_trials": plan.num_trials,
         "num_seeds": plan.settings.seeds,
         "searched": [d.path for d in plan.space.dimensions],
@@ -146,9 +191,16 @@ def read_plan(run: RunFolder) -> Plan:
     job = run.job()
     assert isinstance(job.tune, TuneSettings)
     space = Space(job.tune.space)
-    objective = Objective(content["metric"], content["larger_is_better"])
+    objectives = aims_in(content)
     points, num_trials = _points(job.tune, space, [])
-    return Plan(job, content["job"], job.tune, space, objective, points, num_trials)
+    return Plan(job, content["job"], job.tune, space, objectives[0], objectives, points, num_trials)
+
+
+def aims_in(content: Mapping[str, Value]) -> tuple[Objective, ...]:
+    """What sweep.json says is made best; older ones name a single metric."""
+    if "aims" in content:
+        return tuple(Objective(**aim) for aim in content["aims"])
+    return (Objective(content["metric"], content["larger_is_better"]),)
 
 
 def read_sweep(run: RunFolder) -> dict[str, Value]:

@@ -2,14 +2,16 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trivium.platform.algorithm import Preflight
 from trivium.platform.console import Console
 from trivium.platform.phrasing import number
 from trivium.platform.run import RunFolder, read_records
+from trivium.tuning.objective import dominates, values_of
 from trivium.tuning.plan import Plan
+from trivium.tuning.rounds import Round, Standing
 from trivium.tuning.settings import Distribution
 
 
@@ -21,6 +23,10 @@ class SweepProgress:
         self._file = run.path / "metrics.jsonl"
         before = list(read_records(self._file))
         self._num_ended = len(before)
+        names = [a.metric for a in plan.objectives]
+        self._front: list[Sequence[float]] = [
+            [r[n] for n in names] for r in before if all(r.get(n) is not None for n in names)
+        ]
         self._best, _ = plan.objective.best_of(before)
         self._time_before_s = float(before[-1]["time_s"]) if before else 0.0
         self._began = time.monotonic()
@@ -28,12 +34,17 @@ class SweepProgress:
     def head(self, preflight: Preflight | None) -> None:
         """What is searched, and how."""
         plan, settings = self._plan, self._plan.settings
-        aim = "more" if plan.objective.larger_is_better else "less"
         self._console.heading(f"{self._run.id}  (sweep, seed {plan.job.seed})")
         rows = list(preflight.facts) if preflight else []
         rows += [
             ("search", f"{settings.search.name}, {plan.num_trials} trials, {_scheduling(plan)}"),
-            ("aim", f"{plan.objective.metric}, {aim} is better"),
+            *(
+                (
+                    "aim" if i == 0 else "",
+                    f"{a.metric}, {'more' if a.larger_is_better else 'less'} is better",
+                )
+                for i, a in enumerate(plan.objectives)
+            ),
             *(
                 ("space" if i == 0 else "", f"{d.path}: {in_words(d.distribution)}")
                 for i, d in enumerate(plan.space.dimensions)
@@ -59,10 +70,18 @@ class SweepProgress:
             "trial": number_,
             objective.metric: value,
         }
+        aims = self._plan.objectives
+        values = None
+        if len(aims) > 1 and ended == "finished":
+            values = values_of(RunFolder(self._run.path / "children" / str(number_)), aims)
+            if values is not None:
+                record |= zip((a.metric for a in aims), values, strict=True)
         with self._file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(record) + "\n")
         if ended == "failed":
-            self._console.say(f"trial {number_} failed: {reason}")
+            self.say_failed(number_, reason)
+        elif values is not None:
+            self._say_on_front(number_, values)
         elif value is not None and objective.better(self._best, value) != self._best:
             self._best = value
             self._console.say(
@@ -70,6 +89,37 @@ class SweepProgress:
                 f"{in_short(settings_of(self._run, number_))}"
             )
         self._console.progress(self._num_ended, self._plan.num_trials, "trials")
+
+    def _say_on_front(self, trial: int, values: Sequence[float]) -> None:
+        """Say what a trial reached, when none before it is better in every aim."""
+        aims = self._plan.objectives
+        if any(dominates(v, values, aims) for v in self._front):
+            return
+        self._front.append(values)
+        reached = ", ".join(f"{a.metric} {number(v)}" for a, v in zip(aims, values, strict=True))
+        settings = in_short(settings_of(self._run, trial))
+        self._console.say(f"trial {trial:>3}   {reached}   on the front   {settings}")
+
+    def say_failed(self, trial: int, reason: str) -> None:
+        """A trial failed."""
+        self._console.say(f"trial {trial} failed: {reason}")
+
+    def round_begins(self, number_: int, decided: Round, standing: Standing) -> None:
+        """How far the trials are, who stops, and who goes on from whom with which settings."""
+        metric = self._plan.objective.metric
+        best = next(iter(standing.ranked(list(standing.members))), None)
+        if best is not None and best.value is not None and standing.rounds:
+            until = standing.rounds[-1].until
+            there = "trained to the end" if until is None else f"at report {until}"
+            self._console.say(
+                f"round {number_ - 1} {there}: best {metric} {number(best.value)} in trial "
+                f"{best.number}" + (f", {len(decided.ended)} stopped" if decided.ended else "")
+            )
+        for take in decided.takes:
+            self._console.say(
+                f"  trial {take.trial} goes on from trial {take.donor} with "
+                f"{in_short(take.settings)}"
+            )
 
     def say_final(self, num_runs: int) -> None:
         """The search is over, the comparison begins."""
@@ -126,4 +176,6 @@ def in_words(distribution: Distribution) -> str:
 def _scheduling(plan: Plan) -> str:
     name = plan.settings.scheduler.name
     seeds = f", {plan.settings.seeds} seeds each" if plan.settings.seeds > 1 else ""
+    if name == "pbt":
+        return "a population that exchanges checkpoints"
     return ("every trial to its end" if name == "none" else f"stopped early by {name}") + seeds

@@ -3,6 +3,7 @@
 SEARCHERS = {
     "bayesian": "trivium.tuning.searchers:Bayesian",
     "grid": "trivium.tuning.searchers:Grid",
+    "nsga2": "trivium.tuning.searchers:Evolution",
     "random": "trivium.tuning.searchers:Random",
 }
 
@@ -11,4 +12,6 @@ SCHEDULERS = {
     "hyperband": "trivium.tuning.schedulers:HyperBand",
     "median": "trivium.tuning.schedulers:MedianStopping",
     "none": "trivium.tuning.schedulers:NoStopping",
+    "pbt": "trivium.tuning.population:Population",
+    "synchronous_hyperband": "trivium.tuning.hyperband:SynchronousHyperBand",
 }

@@ -23,6 +23,10 @@ class Searcher(Protocol):
     def reads_pruned(self) -> bool:
         """The sampler learns from trials that were stopped early, as such."""
 
+    @property
+    def takes_several_aims(self) -> bool:
+        """The sampler looks for a Pareto front when there is more than one aim."""
+
     def points(self, space: Space) -> list[dict[str, Value]] | None:
         """All points to try, in order; None lets the sampler choose."""
 
@@ -43,6 +47,7 @@ class Grid:
     """All points of the grid, in its order."""
 
     reads_pruned = True
+    takes_several_aims = True
 
     def __init__(self, settings: GridSettings) -> None:
         self.settings = settings
@@ -76,6 +81,7 @@ class Random:
     """Uniform draws."""
 
     reads_pruned = True
+    takes_several_aims = True
 
     def __init__(self, settings: RandomSettings) -> None:
         self.settings = settings
@@ -110,6 +116,11 @@ class Bayesian:
         """The other two would pass over stopped trials: for them the value so far counts."""
         return self.settings.sampler == "tpe"
 
+    @property
+    def takes_several_aims(self) -> bool:
+        """CMA-ES has one."""
+        return self.settings.sampler != "cma-es"
+
     def points(self, space: Space) -> list[dict[str, Value]] | None:
         """None: all are drawn."""
         return None
@@ -126,6 +137,31 @@ class Bayesian:
             # Trials that still run count as bad, so that those side by side are not alike.
             made = samplers.TPESampler(seed=seed, n_startup_trials=num_random, constant_liar=True)
         return made
+
+
+class EvolutionSettings(ComponentSettings):
+    """Values crossed and mutated from those of the best trials so far (NSGA-II)."""
+
+    population: int = Field(20, ge=2)
+    """Trials of a generation; the first one is drawn at random."""
+
+
+class Evolution:
+    """NSGA-II (Deb and others 2002), https://doi.org/10.1109/4235.996017: for several aims."""
+
+    reads_pruned = False
+    takes_several_aims = True
+
+    def __init__(self, settings: EvolutionSettings) -> None:
+        self.settings = settings
+
+    def points(self, space: Space) -> list[dict[str, Value]] | None:
+        """None: all are drawn."""
+        return None
+
+    def sampler(self, seed: int) -> "BaseSampler":
+        """Optuna's NSGA-II."""
+        return _quiet().samplers.NSGAIISampler(seed=seed, population_size=self.settings.population)
 
 
 def _quiet() -> Value:

@@ -1,7 +1,4 @@
-"""The `tune:` section of a job: what is searched, how, for how long, and what decides.
-
-Left out so far: several metrics at once (a Pareto front), and population-based training.
-"""
+"""The `tune:` section of a job: what is searched, how, for how long, and what decides."""
 
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -98,6 +95,9 @@ class TuneSettings(Settings):
     """What is made best, such as validation/accuracy; None is the algorithm's own."""
     mode: Literal["max", "min"] | None = None
     """Whether more or less is better; None is told from the metric."""
+    metrics: Many[str] = ()
+    """Several aims at once, instead of one metric: metrics, parameters, latency_ms (of a trained
+    model). No trial is the best then; those that none beats in all aims are the Pareto front."""
     scheduler: Annotated[ComponentSettings, component(SCHEDULERS)] = Field(
         "none", validate_default=True
     )
@@ -118,3 +118,22 @@ class TuneSettings(Settings):
     """Failed trials after which the sweep gives up."""
     storage: str | None = None
     """Optuna storage (sqlite:///study.db, postgresql://...); None is a journal file in the run."""
+
+    @model_validator(mode="after")
+    def _aims(self) -> Self:
+        if not self.metrics:
+            return self
+        if self.metric is not None or self.mode is not None:
+            raise ValueError("metrics: has no effect beside metric and mode: keep one way")
+        if len(set(self.metrics)) < 2:
+            raise ValueError("metrics: must be two different ones at least; else give metric")
+        if self.scheduler.name != "none":
+            raise ValueError(
+                f"scheduler: {self.scheduler.name} compares trials by one metric while they train; "
+                "with metrics every trial trains to its end: leave scheduler out"
+            )
+        if "final" in self.model_fields_set and self.final.top > 0:
+            raise ValueError(
+                "final: names one winner, and with metrics there is none: leave final out"
+            )
+        return self

@@ -14,11 +14,12 @@ from ray.tune.search.optuna import OptunaSearch
 from trivium.platform.errors import UserError
 from trivium.platform.run import RunFolder
 from trivium.tuning.dimension import Point
-from trivium.tuning.objective import Objective, best_value
+from trivium.tuning.objective import Objective, best_value, values_of
+from trivium.tuning.rounds import Round, Standing
 from trivium.tuning.schedulers import REPORTS, VALUE
 from trivium.tuning.settings import Value
 from trivium.tuning.space import Space
-from trivium.tuning.trial import ENDED, REASON, config_of
+from trivium.tuning.trial import ENDED, REASON, VALUES, config_of
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -43,6 +44,15 @@ class Trials(Protocol):
 
     def next_final(self) -> RunFolder | None:
         """A run of the final comparison, None when there are no more."""
+
+    def round_begins(self, number: int, decided: Round, standing: Standing) -> None:
+        """A scheduler in rounds decided how it goes on."""
+
+    def waits(self, number: int) -> None:
+        """A trial came to the end of its round."""
+
+    def stumbled(self, number: int, reason: str) -> None:
+        """A trial failed, and may go on from another one's checkpoint."""
 
 
 def open_storage(run: RunFolder, url: str | None) -> "BaseStorage":
@@ -79,6 +89,15 @@ def load_study(run: RunFolder, url: str | None = None) -> "Study":
     return optuna.load_study(study_name=run.id, storage=open_storage(run, url))
 
 
+def final_value(
+    child: RunFolder, objectives: Sequence[Objective]
+) -> float | tuple[float, ...] | None:
+    """What the study is told of a child that finished."""
+    if len(objectives) > 1:
+        return values_of(child, objectives)
+    return best_value(child, objectives[0])[0]
+
+
 def no_space(_trial: object) -> dict[str, Value]:
     """OptunaSearch wants a space before it makes its study; ours is drawn in `suggest`."""
     return {}
@@ -90,7 +109,7 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
     def __init__(
         self,
         space: Space,
-        objective: Objective,
+        objectives: Sequence[Objective],
         sampler: "BaseSampler",
         storage: "BaseStorage",
         study_name: str,
@@ -101,13 +120,14 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
     ) -> None:
         super().__init__(
             space=no_space,
-            metric=VALUE,
-            mode=objective.mode,
+            metric=VALUE if len(objectives) == 1 else [o.metric for o in objectives],
+            mode=objectives[0].mode if len(objectives) == 1 else [o.mode for o in objectives],
             sampler=sampler,
             storage=storage,
             study_name=study_name,
         )
-        self._our_space, self._objective, self._sweep = space, objective, sweep
+        self._our_space, self._sweep = space, sweep
+        self._objective, self._objectives = objectives[0], objectives
         self._is_stopping, self._num_trials = is_stopping, num_trials
         self._keeps_pruned = keeps_pruned
         self._running: dict[str, int | None] = {}
@@ -131,7 +151,7 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             child = children.get(trial.number)
             recorded = child.info["status"] if child else "pending"
-            value = best_value(child, self._objective)[0] if child else None
+            value = final_value(child, self._objectives) if child else None
             if recorded not in ("finished", "failed"):
                 self._continued.append((trial.number, child))
             elif recorded == "finished" and value is not None:
@@ -164,7 +184,9 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
         return self._begin(trial_id, None, final)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Keep the value, for the curves of the dashboard."""
+        """Keep the value, for the curves of the dashboard; Optuna has none for several aims."""
+        if len(self._objectives) > 1:
+            return
         if self._running.get(trial_id) is not None and VALUE in result:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a report that was made before a resume
@@ -183,7 +205,10 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
         value = result.get(VALUE)
         if ended == "stopped" and not self._is_stopping():
             ended = "pruned"  # its stop file was seen before Tune let go of it
-        self._tell(self._ot_trials.pop(trial_id), ended, value)
+        values = result.get(VALUES)
+        if len(self._objectives) > 1 and ended == "finished" and values is None:
+            ended, reason = "failed", f"has no finite {' and '.join(self._aims)}"
+        self._tell(self._ot_trials.pop(trial_id), ended, values or value)
         self._sweep.ended(number, ended, value, reason)
 
     def save(self, checkpoint_path: str) -> None:
@@ -194,7 +219,7 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
 
     def _begin(self, trial_id: str, number: int | None, child: RunFolder) -> dict[str, Any]:
         self._running[trial_id] = number
-        return config_of(child, self._objective, is_final=number is None)
+        return config_of(child, self._objectives, is_final=number is None)
 
     def _next(self) -> tuple[Any, RunFolder | None]:
         """A trial to continue and its child (None: it was killed before it had one), else a new."""
@@ -211,7 +236,11 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
         self._tell(trial, "failed", None)
         self._sweep.ended(trial.number, "failed", None, reason)
 
-    def _tell(self, trial: Any, ended: str, value: float | None) -> None:
+    @property
+    def _aims(self) -> list[str]:
+        return [o.metric for o in self._objectives]
+
+    def _tell(self, trial: Any, ended: str, value: float | Sequence[float] | None) -> None:
         from optuna.trial import TrialState
 
         if ended == "stopped":

@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ from trivium.platform.store import Store
 from trivium.trainers.local_ray import ray_session
 from trivium.tuning.plan import PLAN, Plan, make_plan, plan_content, read_plan
 from trivium.tuning.progress import SweepProgress
+from trivium.tuning.rounds import InRounds, Round, Standing
+from trivium.tuning.takeover import write_stages
 from trivium.tuning.trials import children_of
 
 if TYPE_CHECKING:
@@ -85,8 +87,8 @@ def _run(run: RunFolder, plan: Plan, screen: Screen, preflight: Preflight | None
         began = time.monotonic()
         try:
             search(sweep, verbose=screen.verbose)
-            write_outcome(run, plan, time.monotonic() - began)
             refreshed(run.path)
+            write_outcome(run, plan, time.monotonic() - began)
             if stop:
                 raise Interrupted(f"stopped after {sweep.progress.standing()}; all is saved")
             if sweep.has_failed:
@@ -148,7 +150,7 @@ class Sweep:
             if wanted:
                 self.progress.say_final(len(wanted))
             self._finals = [
-                self._make(w.name, w.job, {"final_of": w.of, "settings": dict(w.point)})
+                self._make(w.name, w.job, {"final_of": w.of, "settings": dict(w.point)}, w.stages)
                 for w in wanted
             ]
         left = [c for c in self._finals if RunFolder(c.path).status != "finished"]
@@ -158,10 +160,10 @@ class Sweep:
     def ended(self, number: int, ended: str, value: float | None, reason: str) -> None:
         """Count a trial that ended, and tell it to save when the scheduler stopped it."""
         child = RunFolder(self.run.path / "children" / str(number))
-        if ended == "pruned":
         if child.path.is_dir() and child.info["status"] == "pending":
             with contextlib.suppress(TriviumError):  # all are brought at the end
                 refreshed(child.path)  # its worker was on another machine
+        if ended == "pruned":
             (child.path / STOP_FILE).touch()
             self._pruned.append(child)
         if ended == "failed":
@@ -171,6 +173,25 @@ class Sweep:
                 _amend(child, status="failed", error=reason, ended=utc_now())
         if ended != "stopped":
             self.progress.trial_ended(number, ended, value, reason)
+        if self.has_failed and not self.is_stopping:
+            self.stop_running()
+
+    def round_begins(self, number: int, decided: Round, standing: Standing) -> None:
+        """Say what a scheduler in rounds decided."""
+        self.progress.round_begins(number, decided, standing)
+
+    def waits(self, number: int) -> None:
+        """A trial came to the end of its round: it did not stop, its turn comes again."""
+        child = RunFolder(self.run.path / "children" / str(number))
+        _amend(child, status="pending", error=None, ended=None)
+
+    def stumbled(self, number: int, reason: str) -> None:
+        """Count a trial that failed but may go on from another one's checkpoint."""
+        child = RunFolder(self.run.path / "children" / str(number))
+        _amend(child, status="failed", error=reason, ended=utc_now())
+        self.num_failed += 1
+        self.last_reason = reason
+        self.progress.say_failed(number, reason)
         if self.has_failed and not self.is_stopping:
             self.stop_running()
 
@@ -196,12 +217,20 @@ class Sweep:
                 name = self.plan.settings.scheduler.name
                 _amend(child, error=f"stopped early by {name}: others did better by then")
 
-    def _make(self, name: str, job: Job, tune: Mapping[str, Any]) -> RunFolder:
+    def _make(
+        self,
+        name: str,
+        job: Job,
+        tune: Mapping[str, Any],
+        stages: Sequence[tuple[int | None, Job]] = (),
+    ) -> RunFolder:
         child = RunFolder(self.run.path / "children" / name)
         (child.path / STOP_FILE).unlink(missing_ok=True)
         if not (child.path / "run.json").is_file():
             child.path.mkdir(parents=True, exist_ok=True)
             (child.path / "job.yaml").write_text(write_job(job), encoding="utf-8")
+            if stages:
+                write_stages(child, stages)
             info = self._info | {
                 "id": child.id,
                 "kind": job.repeats.kind if job.repeats else "train",
@@ -241,21 +270,27 @@ def _preloaded() -> list[str]:
 
 
 def _searcher(sweep: Sweep) -> "SweepSearch":
+    from trivium.tuning.round_search import RoundSearch
     from trivium.tuning.study import SweepSearch, open_storage
 
     plan, trials = sweep.plan, sweep.trials()
-    searcher = SweepSearch(
-        plan.space,
-        plan.objective,
+    options: dict[str, Any] = {
+        "space": plan.space,
+        "objectives": plan.objectives,
         # A sampler that begins anew must not repeat its first draws.
-        plan.searcher.sampler(plan.job.seed + len(trials)),
-        open_storage(sweep.run, plan.settings.storage),
-        sweep.run.id,
-        sweep,
-        is_stopping=lambda: sweep.is_stopping,
-        num_trials=plan.num_trials,
-        keeps_pruned=plan.searcher.reads_pruned,
-    )
+        "sampler": plan.searcher.sampler(plan.job.seed + len(trials)),
+        "storage": open_storage(sweep.run, plan.settings.storage),
+        "study_name": sweep.run.id,
+        "sweep": sweep,
+        "is_stopping": lambda: sweep.is_stopping,
+        "num_trials": plan.num_trials,
+        "keeps_pruned": plan.searcher.reads_pruned,
+    }
+    scheduler = plan.scheduler
+    if isinstance(scheduler, InRounds):
+        searcher: SweepSearch = RoundSearch(sweep.run, plan, scheduler, **options)
+    else:
+        searcher = SweepSearch(**options)
     for child in trials.values():
         (child.path / STOP_FILE).unlink(missing_ok=True)
     searcher.recover(trials)

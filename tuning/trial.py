@@ -5,27 +5,36 @@ first trial waits for imports. The training goes on while the driver decides; a 
 scheduler stops is told by the file `stop` in its folder, saves its best, and ends.
 """
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 
 from trivium.platform.errors import TriviumError
+from trivium.platform.exhibit import Metric
 from trivium.platform.interrupt import Interrupted
-from trivium.platform.repeats import resume_repeats
 from trivium.platform.remote.kept import arrive, left, ticket_of
-from trivium.platform.run import Record, RunFolder
+from trivium.platform.repeats import resume_repeats
+from trivium.platform.run import Record, RunFolder, write_json
 from trivium.platform.run_writer import STOP_FILE
-from trivium.platform.runner import Screen, check, error_text, train
-from trivium.tuning.objective import Objective, best_value
+from trivium.platform.runner import Screen, check, error_text, make_algorithm, train
+from trivium.tuning.follower import following
+from trivium.tuning.objective import Objective, best_value, values_of
 from trivium.tuning.schedulers import REPORTS, VALUE
+from trivium.tuning.takeover import begin_stage
 
 ENDED = "ended"
-"""In a result: how the trial ended by itself, `finished`, `stopped` or `failed`."""
+"""In a result: how the trial ended by itself, `finished`, `stopped`, PAUSED or `failed`."""
+PAUSED = "paused"
+"""The trial is as far as it was asked to come, and saved."""
 REASON = "reason"
+VALUES = "values"
+"""In a result of a finished trial: what it reached in each of several aims."""
 
 Report = Callable[[float, int], None]
 """Told the best value so far and the number of reports."""
@@ -42,9 +51,11 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """End the trial before, which may still be saving, and start the next."""
         self.cleanup()
-        objective = Objective(new_config["metric"], new_config["larger_is_better"])
+        objectives = [Objective(**aim) for aim in new_config["aims"]]
         child = RunFolder(arrive(new_config["ticket"]))
-        self._training = TrialThread(child, objective, tells_reports=not new_config["is_final"])
+        self._training = TrialThread(
+            child, objectives, tells_reports=not new_config["is_final"], until=new_config["until"]
+        )
         self._training.start()
         return True
 
@@ -58,11 +69,11 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         if self._training is not None:
             self._training.stop()
             self._training.join()
+            left(self._training.folder)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing for Tune to keep: the child's folder has its own checkpoints."""
 
-            left(self._training.folder)
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
         """The child goes on from its own checkpoint."""
 
@@ -70,13 +81,25 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 class TrialThread(threading.Thread):
     """Trains one child run; `results` has what Tune is told, at most one ahead of it."""
 
-    def __init__(self, run: RunFolder, objective: Objective, tells_reports: bool = True) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        objectives: Sequence[Objective],
+        tells_reports: bool = True,
+        until: int | None = None,
+    ) -> None:
         super().__init__(name=run.id, daemon=True)
         self._tells_reports = tells_reports
         self.results: queue.Queue[dict[str, Any]] = queue.Queue(maxsize=1)
-        self._child, self._objective = run, objective
+        self._child, self._objectives, self._until = run, objectives, until
+        self._objective = objectives[0]
         self._stopping = threading.Event()
         self._last: dict[str, Any] = {}
+
+    @property
+    def folder(self) -> Path:
+        """The child's, here."""
+        return self._child.path
 
     def stop(self) -> None:
         """Finish the step, save, end; nobody reads the results any more."""
@@ -85,17 +108,16 @@ class TrialThread(threading.Thread):
     def run(self) -> None:
         """Train to the end, whichever it is, and say which."""
         try:
-            train_child(self._child, self._objective, self._report, self._is_stopping)
+            train_child(self._child, self._objective, self._report, self._is_stopping, self._until)
             ended, reason = "finished", ""
+            if len(self._objectives) > 1:
+                measure_costs(self._child)
+                self._last[VALUES] = values_of(self._child, self._objectives)
             if not self._last:
-    @property
-    def folder(self) -> Path:
-        """The child's, here."""
-        return self._child.path
-
                 ended, reason = "failed", f"never reported {self._objective.metric}"
         except Interrupted as error:
-            ended, reason = "stopped", str(error)
+            is_there = self._until is not None and self._last.get(REPORTS, 0) >= self._until
+            ended, reason = PAUSED if is_there else "stopped", str(error)
         except BaseException as error:
             ended, reason = "failed", error_text(error)
             if not isinstance(error, TriviumError):
@@ -121,11 +143,16 @@ class TrialThread(threading.Thread):
 
 
 def train_child(
-    child: RunFolder, objective: Objective, report: Report, is_stopping: Callable[[], bool]
+    child: RunFolder,
+    objective: Objective,
+    report: Report,
+    is_stopping: Callable[[], bool],
+    until: int | None = None,
 ) -> None:
     """Train the child run from where it stands, over all of its seeds or folds.
 
     Of a single training each value of the metric is a report; else each finished seed or fold is.
+    With `until` it ends by Interrupted, saved, when it has made so many reports.
     """
     job = child.job()
     if job.repeats is not None:
@@ -138,9 +165,59 @@ def train_child(
 
         resume_repeats(child, job, Screen(), tell, is_stopping)
         return
-    algorithm, preflight = check(job)
     forwarder = _Forwarder(child, objective, report)
-    train(child, job, algorithm, Screen(), preflight, [forwarder], is_stopping)
+    while (stage_until := begin_stage(child, forwarder.count)) is not None:
+        with contextlib.suppress(_StageEnds):
+            _train_until(child, forwarder, is_stopping, stage_until, _StageEnds)
+            return
+        forwarder = _Forwarder(child, objective, report)
+    _train_until(child, forwarder, is_stopping, until, Interrupted)
+
+
+def measure_costs(child: RunFolder) -> None:
+    """Write what the trained model costs into the result of `child`, and of its seeds or folds."""
+    child = RunFolder(child.path)
+    if child.info.get("kind") in ("seeds", "folds"):
+        for part in child.children():
+            measure_costs(part)
+        return
+    algorithm = make_algorithm(child.job())
+    known: Sequence[Metric] = getattr(algorithm, "costs", ())
+    if "costs" not in child.result and known:
+        costs = dict(algorithm.measure(child))
+        write_json(child.path / "result.json", child.result | {"costs": costs})
+
+
+class _StageEnds(Exception):
+    """The settings of the next stage are due."""
+
+
+def _train_until(
+    child: RunFolder,
+    forwarder: "_Forwarder",
+    is_stopping: Callable[[], bool],
+    until: int | None,
+    ending: type[Exception],
+) -> None:
+    """Train from the last checkpoint; raises `ending` after report `until`, and saves before."""
+    job = child.job()
+    algorithm, preflight = check(job)
+
+    def is_there() -> bool:
+        return until is not None and forwarder.count >= until
+
+    def is_over() -> bool:
+        return is_there() or is_stopping()
+
+    is_elsewhere = job.resources.num_workers > 1
+    heard = following(child, forwarder, is_over) if is_elsewhere else contextlib.nullcontext()
+    try:
+        with heard:
+            train(child, job, algorithm, Screen(), preflight, [forwarder], is_over)
+    except Interrupted:
+        if is_there() and not is_stopping():
+            raise ending(f"paused after report {forwarder.count}") from None
+        raise
 
 
 class _Forwarder:
@@ -151,16 +228,16 @@ class _Forwarder:
         checkpoint = child.checkpoint("last")
         # Lines after the last checkpoint are taken back when the run goes on from it.
         before = child.metrics()[: checkpoint.num_reports] if checkpoint else []
-        self._best, self._count = objective.best_of(before)
+        self._best, self.count = objective.best_of(before)
 
     def report(self, record: Record) -> None:
         """Pass on a record that has the metric."""
         if self._objective.metric not in record:
             return
-        self._count += 1
+        self.count += 1
         self._best = self._objective.better(self._best, record[self._objective.metric])
         if self._best is not None:
-            self._report(self._best, self._count)
+            self._report(self._best, self.count)
 
     def progress(self, done: float, total: int, unit: str) -> None:
         """Not passed on."""
@@ -172,11 +249,13 @@ class _Forwarder:
         """Nothing to close."""
 
 
-def config_of(child: RunFolder, objective: Objective, is_final: bool) -> dict[str, Any]:
+def config_of(
+    child: RunFolder, objectives: Sequence[Objective], is_final: bool, until: int | None = None
+) -> dict[str, Any]:
     """What a TrialWorker is told of its trial; a run of the final tells only its end."""
     return {
         "ticket": ticket_of(child.path),
-        "metric": objective.metric,
-        "larger_is_better": objective.larger_is_better,
+        "aims": [asdict(o) for o in objectives],
         "is_final": is_final,
+        "until": until,
     }

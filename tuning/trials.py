@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from trivium.platform.run import RunFolder
 from trivium.platform.summary import duration_s
 from trivium.tuning.dimension import Point
-from trivium.tuning.objective import Objective, best_value
-from trivium.tuning.plan import read_sweep
+from trivium.tuning.objective import Objective, best_value, dominates, values_of
+from trivium.tuning.plan import aims_in, read_sweep
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class TrialRow:
     point: Point
     took_s: float | None
     error: str = ""
+    values: tuple[float, ...] = ()
+    """What it reached in each aim, when the sweep has several."""
 
 
 def objective_of(run: RunFolder) -> Objective:
@@ -35,10 +37,26 @@ def objective_of(run: RunFolder) -> Objective:
     return Objective(content["metric"], content["larger_is_better"])
 
 
+def aims_of(run: RunFolder) -> tuple[Objective, ...]:
+    """All that the sweep makes best.
+
+    Raises:
+        UserError: the run is no sweep.
+    """
+    return aims_in(read_sweep(run))
+
+
 def trial_rows(run: RunFolder) -> list[TrialRow]:
     """All trials that were begun, by number."""
-    objective = objective_of(run)
-    return [_row(c, objective) for c in children_of(run) if c.path.name.isdigit()]
+    aims = aims_of(run)
+    return [_row(c, aims) for c in children_of(run) if c.path.name.isdigit()]
+
+
+def pareto_front(rows: Sequence[TrialRow], aims: Sequence[Objective]) -> list[TrialRow]:
+    """Trials that no other one beats in all aims, the best in the first aim first."""
+    whole = [r for r in rows if len(r.values) == len(aims)]
+    front = [r for r in whole if not any(dominates(o.values, r.values, aims) for o in whole)]
+    return sorted(front, key=lambda r: (aims[0].sort_key(r.values[0]), r.number))
 
 
 def children_of(run: RunFolder) -> list[RunFolder]:
@@ -53,8 +71,9 @@ def ranked(rows: Sequence[TrialRow], objective: Objective) -> list[TrialRow]:
     return [row for row, _ in ordered]
 
 
-def _row(child: RunFolder, objective: Objective) -> TrialRow:
-    value, count = best_value(child, objective)
+def _row(child: RunFolder, aims: Sequence[Objective]) -> TrialRow:
+    value, count = best_value(child, aims[0])
+    values = values_of(child, aims) if len(aims) > 1 and child.status == "finished" else None
     error = str(child.info.get("error") or "")
     is_early = child.status == "stopped" and error.startswith("stopped early")
     return TrialRow(
@@ -65,4 +84,5 @@ def _row(child: RunFolder, objective: Objective) -> TrialRow:
         point=child.info.get("tune", {}).get("settings", {}),
         took_s=duration_s(child),
         error=error,
+        values=values or (),
     )

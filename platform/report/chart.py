@@ -56,17 +56,27 @@ class Chart:
     """The chart in a sentence, for screen readers."""
 
 
-def draw(group: CurveGroup, mark: float | None = None) -> Chart | None:
-    """The chart of `group`, None when it has no finite value; `mark` is the best step's place."""
+def draw(
+    group: CurveGroup,
+    mark: float | None = None,
+    is_joined: bool = True,
+    marks_gaps: bool = True,
+) -> Chart | None:
+    """The chart of `group`, None when it has no finite value; `mark` is the best step's place.
+
+    Unless `is_joined`, points are dots in no order; unless `marks_gaps`, a value that is missing
+    only breaks the line.
+    """
     curves = [c for c in group.curves if any(y is not None for y in c.y)]
     if not curves:
         return None
-    x = whole_axis([v for c in curves for v in c.x])
+    places = [v for c in curves for v in c.x]
+    x = whole_axis(places) if is_joined else make_axis(places, may_log=True)
     shown = [v for c in curves for v in _finite(c)]
     y = make_axis(shown, may_log=True)
     thinned = [_thin(c) for c in curves]
     traces = tuple(
-        _trace(c, _smooth(whole), i, x, y)
+        _trace(c, _smooth(whole) if is_joined else None, i, x, y, is_joined)
         for i, (c, whole) in enumerate(zip(thinned, curves, strict=True))
     )
     gaps = sorted(
@@ -79,7 +89,7 @@ def draw(group: CurveGroup, mark: float | None = None) -> Chart | None:
         y=y,
         traces=traces,
         mark=x.share(mark) if mark is not None and x.low <= mark <= x.high else None,
-        gaps=tuple(gaps[:50]),
+        gaps=tuple(gaps[:50]) if marks_gaps else (),
         readout=_readout(group, thinned, x, y),
         summary=_summary(group, curves),
     )
@@ -93,7 +103,7 @@ def _finite(curve: Curve) -> Iterator[float]:
 def _thin(curve: Curve) -> Curve:
     """At most about MAX_POINTS points: of each stretch its smallest and largest value."""
     count = len(curve.x)
-    if count <= MAX_POINTS:
+    if count <= MAX_POINTS or not _is_sorted(curve):
         return curve
     stretch = math.ceil(count / (MAX_POINTS // 2))
     kept: set[int] = {0, count - 1}
@@ -113,6 +123,11 @@ def _thin(curve: Curve) -> Curve:
         take(curve.low),
         take(curve.high),
     )
+
+
+def _is_sorted(curve: Curve) -> bool:
+    """A single line; several lines in one colour begin anew."""
+    return all(a <= b for a, b in pairwise(curve.x))
 
 
 def _extremes(values: Values, members: range) -> list[int]:
@@ -138,14 +153,16 @@ def _smooth(curve: Curve) -> Curve | None:
     return _thin(Curve(curve.name, tuple(a for a, _ in known), tuple(means)))
 
 
-def _trace(curve: Curve, smooth: Curve | None, index: int, x: Axis, y: Axis) -> Trace:
+def _trace(
+    curve: Curve, smooth: Curve | None, index: int, x: Axis, y: Axis, is_joined: bool
+) -> Trace:
     pieces = list(_pieces(curve.x, curve.y, x, y))
     # A stroke of no length with round ends is a dot, whatever the drawing is stretched to.
-    few = sum(map(len, pieces)) <= MAX_DOTS
+    few = sum(map(len, pieces)) <= MAX_DOTS or not is_joined
     return Trace(
         name=curve.name,
         color=index % NUM_COLORS + 1,
-        line=_line(pieces),
+        line=_line(pieces) if is_joined else "",
         smooth=_line(list(_pieces(smooth.x, smooth.y, x, y))) if smooth else "",
         band=_band(curve, x, y),
         dots="".join(f"M{a:.1f} {b:.1f}h0" for p in pieces if few or len(p) == 1 for a, b in p),
@@ -192,8 +209,11 @@ def _readout(group: CurveGroup, curves: Sequence[Curve], x: Axis, y: Axis) -> st
     content = {
         "label": group.x_label,
         "x": [x.low, x.high],
+        "log": x.is_log,
         "curves": [
             {"name": c.name, "x": list(c.x), "y": [v and float(f"{v:.5g}") for v in c.y]}
+            if _is_sorted(c)
+            else {"name": c.name, "x": [], "y": []}
             for c in curves
         ],
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from trivium.platform.curves import Curve, CurveGroup, axis, curve_groups, mean_groups
 from trivium.platform.errors import TriviumError
-from trivium.platform.exhibit import Cell, Exhibit, Lines, Matrix, Metric, Picture
+from trivium.platform.exhibit import Cell, Exhibit, Lines, Matrix, Metric, Picture, Points
 from trivium.platform.phrasing import duration, number
 from trivium.platform.report.chart import Chart, draw
 from trivium.platform.report.yaml_markup import highlight
@@ -249,6 +249,7 @@ def _environment() -> "Environment":
         data_uri=lambda p: f"data:image/png;base64,{base64.b64encode(p.png).decode()}",
         png_width=_png_width,
         lines_chart=_lines_chart,
+        points_chart=_points_chart,
     )
     return made
 
@@ -273,6 +274,21 @@ def _whole(value: float) -> Cell:
 
 def _png_width(picture: Picture) -> int:
     return int.from_bytes(picture.png[16:20], "big")  # the header chunk is always the first
+
+
+def _points_chart(exhibit: Exhibit) -> Chart | None:
+    assert isinstance(exhibit, Points)
+    curves = []
+    for name, points in exhibit.groups.items():
+        ordered: list[tuple[float, float | None]] = []
+        for x, y in points if exhibit.is_joined else sorted(points):
+            if ordered and x < ordered[-1][0]:
+                ordered.append((x, None))  # breaks the line
+            ordered.append((x, y))
+        if ordered:
+            curves.append(Curve(name, *map(tuple, zip(*ordered, strict=True))))
+    group = CurveGroup(exhibit.y_label, exhibit.x_label, tuple(curves))
+    return draw(group, is_joined=exhibit.is_joined, marks_gaps=False)
 
 
 def _lines_chart(exhibit: Exhibit) -> Chart | None:

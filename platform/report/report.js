@@ -1,6 +1,9 @@
 // The read-out under the pointer: of each curve the value that is nearest along the x axis.
 for (const plot of document.querySelectorAll(".plot")) {
-  const { label, x: [low, high], curves } = JSON.parse(plot.dataset.readout);
+  const { label, x: ends, log, curves } = JSON.parse(plot.dataset.readout);
+  const scale = log ? Math.log : (v) => v;
+  const [low, high] = ends.map(scale);
+  const scaled = curves.map((c) => c.x.map(scale));
   const box = plot.querySelector(".readout");
   const cursor = plot.querySelector(".cursor");
   const nearest = (xs, at) => {
@@ -14,10 +17,10 @@ for (const plot of document.querySelectorAll(".plot")) {
   const show = (event) => {
     const frame = plot.getBoundingClientRect();
     const at = low + (high - low) * Math.min(1, Math.max(0, (event.clientX - frame.left) / frame.width));
-    const rows = curves.map((c, i) => [c, nearest(c.x, at), i]).filter(([c]) => c.x.length);
+    const rows = curves.map((c, i) => [c, nearest(scaled[i], at), i]).filter(([c]) => c.x.length);
     const place = rows.map(([c, i]) => c.x[i])
-      .reduce((p, q) => Math.abs(q - at) < Math.abs(p - at) ? q : p);
-    const share = (place - low) / (high - low);
+      .reduce((p, q) => Math.abs(scale(q) - at) < Math.abs(scale(p) - at) ? q : p);
+    const share = (scale(place) - low) / (high - low);
     cursor.setAttribute("d", `M${share * 1000} 0V1000`);
     cursor.style.visibility = "visible";
     box.replaceChildren(`${label} ${format(place)}`);

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
+from trivium.platform.exhibit import Points, Table
 from trivium.platform.run import RunFolder
 from trivium.tuning.dimension import Dimension
-from trivium.tuning.exhibits import history, slices
-from trivium.tuning.objective import Objective
+from trivium.tuning.exhibits import fronts, history, slices
+from trivium.tuning.objective import Objective, values_of
 from trivium.tuning.outcome import parts
 from trivium.tuning.progress import in_short, in_words
 from trivium.tuning.settings import Distribution
-from trivium.tuning.trials import TrialRow, ranked
+from trivium.tuning.trials import TrialRow, pareto_front, ranked
 
 LOSS = Objective("validation/loss", False)
 
@@ -44,13 +45,43 @@ def test_the_history_has_the_best_so_far() -> None:
     assert lines.lines["best so far"] == (0.5, 0.5, 0.4)
 
 
-def test_a_slice_is_a_curve_over_numbers_and_a_table_over_choices() -> None:
-    over_lr, over_kind = slices(ROWS[:4])
-    assert (over_lr.x, over_lr.lines["value"]) == ((0.05, 0.1, 0.3), (0.7, 0.5, 0.4))
+def test_a_slice_is_dots_over_numbers_and_a_table_over_choices() -> None:
+    over_lr, over_kind = slices(ROWS[:4], LOSS)
+    assert isinstance(over_lr, Points)
+    assert isinstance(over_kind, Table)
+    assert over_lr.groups == {
+        "trained to its end": ((0.1, 0.5), (0.05, 0.7)),
+        "stopped early": ((0.3, 0.4),),
+    }
     assert over_kind.rows == (
         ("a", 2, pytest.approx(0.45), 0.5, 0.4),
         ("b", 1, 0.7, 0.7, 0.7),
     )
+
+
+def test_the_front_has_the_trials_that_none_beats_in_all_aims() -> None:
+    aims = (LOSS, Objective("parameters", False, is_cost=True))
+    rows = [
+        TrialRow(n, "finished", v[0], 1, {}, 1.0, values=v)
+        for n, v in enumerate([(0.5, 100.0), (0.4, 900.0), (0.5, 900.0), (0.6, 50.0), (0.4, 900.0)])
+    ] + [row(5, 0.1)]  # ended before it was measured
+    assert [r.number for r in pareto_front(rows, aims)] == [1, 4, 0, 3]
+    chart = fronts(rows, aims)[0]
+    assert isinstance(chart, Points)
+    assert (chart.x_label, chart.y_label) == ("parameters", "validation/loss")
+    assert chart.groups["other trials"] == ((900.0, 0.5),)
+
+
+def test_the_values_of_several_aims_are_those_of_the_model_that_is_kept(tmp_path: Path) -> None:
+    lines = [{"step": 1, "a": 0.9, "b": 1.0}, {"step": 2, "a": 0.5, "b": 3.0}]
+    (tmp_path / "run.json").write_text(json.dumps({"kind": "train", "status": "finished"}))
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
+    result = {"best_step": 2, "costs": {"parameters": 7.0}}
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    run = RunFolder(tmp_path)
+    aims = [Objective("a", True), Objective("b", False), Objective("parameters", False, True)]
+    assert values_of(run, aims) == (0.5, 3.0, 7.0)
+    assert values_of(run, [*aims, Objective("latency_ms", False, True)]) is None
 
 
 def test_what_no_trial_came_near_is_told() -> None:

@@ -41,6 +41,7 @@ def drawn(settings: object, count: int, seed: int = 0) -> list[Point]:
 
 ALL = [
     "random",
+    "nsga2",
     "bayesian",
     {"name": "bayesian", "sampler": "gp", "num_random": 4},
     {"name": "bayesian", "sampler": "cma-es", "num_random": 4},

@@ -42,6 +42,7 @@ class RlTrainer:
     """Base of the reinforcement learning entries of ALGORITHMS; see the module's head."""
 
     job_type: ClassVar[type[RlJob]] = RlJob
+    costs: Sequence[Metric] = ()
     changeable: Sequence[str] = ()
     """Settings that leave no trace in the training state, so that they may change in between."""
 
@@ -115,6 +116,13 @@ class RlTrainer:
         if seed is None:
             seed = derive_seed(self.job.seed, "evaluate")
         return self._score(player, options.episodes, seed, options.sample)
+
+    def measure(self, run: RunFolder) -> Mapping[str, float]:
+        """Size of the best checkpoint's policy, and its time for an action."""
+        from trivium.trainers.rl.cost import measure
+
+        folder, seed = best_checkpoint(run), derive_seed(self.job.seed, "cost")
+        return measure(self.load_player(folder), folder, self.job.env, seed)
 
     def verify(self, recorded: Mapping[str, float], again: Mapping[str, float]) -> str | None:
         """A sentence when the restored policy scores below what training recorded."""

@@ -11,6 +11,7 @@ from trivium.trainers.rl.actor_critic.metrics import METRICS
 from trivium.trainers.rl.actor_critic.plan import Plan
 from trivium.trainers.rl.actor_critic.player import PolicyPlayer
 from trivium.trainers.rl.actor_critic.settings import PolicySettings
+from trivium.trainers.rl.cost import COSTS
 from trivium.trainers.rl.job import NetworkJob
 from trivium.trainers.rl.player import Player
 from trivium.trainers.rl.trainer import RlTrainer
@@ -40,6 +41,7 @@ class ActorCriticTrainer(RlTrainer):
     """Base of the three entries; each names its job type, whose `plan()` is what they differ in."""
 
     job: ActorCriticJob
+    costs = COSTS
     changeable = tuple(
         f"algorithm.{name}"
         for name in (

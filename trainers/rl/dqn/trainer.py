@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from trivium.platform.exhibit import Metric
 from trivium.platform.run import RunFolder
+from trivium.trainers.rl.cost import COSTS
 from trivium.trainers.rl.dqn.network import load_network, open_network
 from trivium.trainers.rl.dqn.player import QPlayer
 from trivium.trainers.rl.dqn.settings import DqnJob
@@ -45,6 +46,7 @@ class Dqn(RlTrainer):
     """Deep Q-learning (Mnih et al. 2015) and its usual extensions, each a setting."""
 
     job_type = DqnJob
+    costs = COSTS
     changeable = tuple(
         f"algorithm.{name}"
         for name in (
