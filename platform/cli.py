@@ -17,6 +17,7 @@ from trivium.platform.errors import TriviumError
 VERBS: dict[str, str] = {
     "train": "Train a job and score it.",
     "tune": "Search the settings named in a job's section tune.",
+    "ensemble": "Combine a sweep's best trials and say what is gained over the best one.",
     "check": "Check a job whole, show what it would do, start nothing.",
     "evaluate": "Score a run's saved result again; fail when it falls short.",
     "play": "Record the policy of a run, or play it on the screen.",

@@ -304,6 +304,8 @@ def _checkpoints(run: RunFolder) -> list[tuple[str, str]]:
 def _commands(run: RunFolder) -> list[str]:
     if run.info.get("kind") == "tune" and run.result:
         return [f"trivium train --from {run.id}", f"trivium ui {run.id}", *_resume(run)]
+    if run.status == "finished" and run.info.get("kind") == "folds":
+        return [f"trivium evaluate {run.id}", f"trivium ensemble {run.id}", f"trivium why {run.id}"]
     if run.status == "finished":
         exported = run.children()[0].id if run.children() else run.id
         return [f"trivium evaluate {run.id}", f"trivium export {exported}", f"trivium why {run.id}"]

@@ -4,6 +4,7 @@ ALGORITHMS = {
     "a2c": "trivium.trainers.rl.actor_critic.a2c:A2c",
     "double_q_learning": "trivium.trainers.rl.tabular.trainer:DoubleQLearning",
     "dqn": "trivium.trainers.rl.dqn.trainer:Dqn",
+    "ensemble": "trivium.trainers.supervised.ensemble.trainer:Ensemble",
     "expected_sarsa": "trivium.trainers.rl.tabular.trainer:ExpectedSarsa",
     "ppo": "trivium.trainers.rl.actor_critic.ppo:Ppo",
     "q_learning": "trivium.trainers.rl.tabular.trainer:QLearning",

@@ -36,7 +36,7 @@ def command(
     found = Store(store).find(run)
     options = EvaluateOptions(split, episodes, sample, seed)
     failures = []
-    for one in found.children() or [found]:  # of a run over seeds, each seed's
+    for one in _trainings(found):
         algorithm = make_algorithm(one.job())
         evaluation = algorithm.evaluate(one, options)
         failure = algorithm.verify(one.result.get("metrics", {}), evaluation.metrics)
@@ -49,6 +49,11 @@ def command(
         failures += [f"{one.id}: {failure}"] if failure else []
     if failures:
         raise RunFailed("\n".join(failures))
+
+
+def _trainings(run: "RunFolder") -> list["RunFolder"]:
+    """Of a run over seeds or folds each one's, of a sweep those of each trial."""
+    return [one for child in run.children() for one in _trainings(child)] or [run]
 
 
 def _conclude(run: "RunFolder", failure: str | None) -> None:

@@ -28,7 +28,11 @@ def command(
     found = Store(store).find(run)
     if found.children():
         ids = ", ".join(c.id for c in found.children())
-        raise UserError(f"{found.id} is several runs; export one of them: {ids}")
+        combined = f", or what `trivium ensemble {found.id}` makes of them"
+        may_combine = "dataset" in found.job_file.data
+        raise UserError(
+            f"{found.id} is several runs; export one of them: {ids}{combined * may_combine}"
+        )
     folder = to or found.path / "export"
     written = make_algorithm(found.job()).export(found, folder)
     added(folder)

@@ -85,9 +85,8 @@ class ValidationSettings(Settings):
     @model_validator(mode="after")
     def _exists(self) -> Self:
         if self.fold is not None and self.fold >= self.folds:
-            raise ValueError(
-                f"fold: there are {self.folds}, 0 to {self.folds - 1}; got {self.fold}"
-            )
+            message = f"there are {self.folds}, 0 to {self.folds - 1}; got {self.fold}"
+            raise refusal(Mistake("fold", message))
         return self
 
 
