@@ -15,8 +15,9 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -196,6 +197,30 @@ def returned(path: Path) -> None:
             copy.fetch_checkpoint(under, name)
     except OSError as error:
         raise explain(error, copy.bucket) from None
+
+
+@contextmanager
+def followed(path: Path, names: Sequence[str], every_s: float = 5.0) -> Iterator[None]:
+    """Within, files of a run that another machine writes are brought again and again."""
+    found = copy_of(path)
+    if found is None:
+        yield
+        return
+    copy, under = found
+    ending = threading.Event()
+
+    def follow() -> None:
+        while not ending.wait(every_s):
+            with suppress(OSError):  # the store is asked again soon
+                if not _is_locked(copy):
+                    copy.pull(f"{under}/{name}".lstrip("/") for name in names)
+
+    thread = threading.Thread(target=follow, name="follower", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
 
 
 def ticket_of(path: Path) -> dict[str, str]:
