@@ -8,6 +8,7 @@ each saved is what benchmarks/ray_startup.py measures.
 """
 
 import contextlib
+import importlib
 import logging
 import os
 import shutil
@@ -150,10 +151,9 @@ def _join(ray: Any, address: str, working_dir: Path | None, level: int, verbose:
 
 def _join_warm(ray: Any, warm: WarmCluster, level: int, verbose: bool) -> None:
     """Join this folder's cluster: same machine, folder and environment, so no code is shipped."""
-    from ray import _raylet
-
-    _raylet.Config.initialize("")  # Ray has read how to authenticate when it was imported
-    _raylet.AuthenticationTokenLoader.instance().reset_cache()
+    raylet: Any = importlib.import_module("ray._raylet")  # its types name only a part of it
+    raylet.Config.initialize("")  # Ray has read how to authenticate when it was imported
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
     with _returning(_muted(verbose)):
         ray.init(address=warm.address, logging_level=level, log_to_driver=verbose)
 

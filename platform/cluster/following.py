@@ -128,7 +128,7 @@ def why_waiting(info: dict[str, Any], capacity: Capacity, lacking: str | None) -
     if capacity.failures:
         more += f"; nodes that failed to start: {'; '.join(capacity.failures[:2])}"
     if info["status"] == "PENDING":
-        reason = lacking or _of_ray(info)
+        reason = lacking or "its environment is being set up, or others use what it needs"
         return f"pending: {reason}; the cluster has {capacity}{more}"
     if coming:
         return f"waiting for resources: the cluster has {capacity}{more}"

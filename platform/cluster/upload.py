@@ -62,8 +62,9 @@ class Upload:
     def facts(self) -> list[tuple[str, str]]:
         """Lines for the screen."""
         largest = ", ".join(f"{name} {size_text(size)}" for name, size in self.largest())
+        count = f"{len(self.files)} file{'s' if len(self.files) != 1 else ''}"
         rows = [
-            ("upload", f"{self.folder}: {len(self.files)} files, {size_text(self.num_bytes)}"),
+            ("upload", f"{self.folder}: {count}, {size_text(self.num_bytes)}"),
             ("largest", largest or "nothing"),
         ]
         by_reason: dict[str, list[str]] = {}

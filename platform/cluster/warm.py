@@ -29,7 +29,9 @@ RECORD = "cluster.json"
 PREFIX = "trivium-up-"
 CORE = ("gcs_server", "raylet")
 """Without these a Ray is none; its other processes may come and go."""
-START_S = 120.0
+START_S = 300
+PATIENT = {"RAY_DASHBOARD_STARTUP_TIMEOUT_S": str(START_S)}
+"""On a busy machine the dashboard takes longer than the 60 s that Ray gives it."""
 STOP_S = 15.0
 
 
@@ -137,22 +139,23 @@ def start_warm(num_cpus: int, environment: Mapping[str, str]) -> WarmCluster:
         started=utc_now(),
     )
     variables = {k: v for k, v in os.environ.items() if k not in ("RAY_ADDRESS", "RAY_AUTH_TOKEN")}
-    done = subprocess.run(
-        command,
-        env=variables | dict(environment) | cluster.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-        start_new_session=True,  # a Ctrl-C at this terminal is not meant for it
-    )
+    words = folder / "start.log"  # a pipe would stay open as long as Ray lives
+    with words.open("w") as log:
+        started = subprocess.run(
+            ["timeout", str(START_S), *command],
+            env={**PATIENT, **variables, **environment, **cluster.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            check=False,
+            start_new_session=True,  # a Ctrl-C at this terminal is not meant for it
+        )
     cluster = WarmCluster(**{**asdict(cluster), "processes": dict(_processes_of(folder))})
     write_json(project_folder() / RECORD, asdict(cluster))
-    if done.returncode != 0 or not cluster.is_alive:
+    if started.returncode != 0 or not cluster.is_alive:
+        last = [line for line in words.read_text().splitlines() if line.strip()][-1:]
         stop_warm(cluster)
-        words = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise RunFailed(f"Ray did not start: {words[-1] if words else 'it said nothing'}")
+        raise RunFailed(f"Ray did not start: {last[0] if last else 'it said nothing'}")
     return cluster
 
 

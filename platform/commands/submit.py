@@ -97,11 +97,11 @@ def _parse(verb: str, words: list[str]) -> typer.Context:
     from trivium.platform.cli import parser
     from trivium.platform.errors import UserError
 
-    usage_error = typer.BadParameter.__bases__[0]  # what every mistake of reading is one of
+    usage_error: Any = typer.BadParameter.__bases__[0]  # what every mistake of reading is one of
     try:
         context: typer.Context = parser(verb).make_context(f"trivium {verb}", list(words))
     except usage_error as error:
-        raise UserError(f"submit {verb}: {error.format_message()}") from None  # type: ignore[attr-defined]
+        raise UserError(f"submit {verb}: {error.format_message()}") from None
     return context
 
 

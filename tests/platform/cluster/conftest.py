@@ -1,4 +1,4 @@
-"""A live head on this machine: free ports, a folder and a token of its own, ended by its own pids."""
+"""A live head on this machine: free ports, a folder and a token of its own, ended by its pids."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-START_S = 180
+START_S = 300
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ def head() -> Iterator[Head]:
     token = secrets.token_hex(16)
     gcs, dashboard, agent, grpc, metrics, client = free_ports(6)
     own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "RAY_USAGE_STATS_ENABLED": "0"}
+    own["RAY_DASHBOARD_STARTUP_TIMEOUT_S"] = str(START_S)  # a busy machine takes its time
     base = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     # Jobs call plain `python` and `trivium`, as they do in an image.
     base["PATH"] = f"{Path(sys.executable).parent}:{base['PATH']}"
