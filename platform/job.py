@@ -16,7 +16,7 @@ from pydantic import Field, PrivateAttr, field_validator
 from trivium.platform.errors import Mistake, UserError
 from trivium.platform.flatten import flatten
 from trivium.platform.redact import has_password
-from trivium.platform.registry import find, load_text
+from trivium.platform.registry import find, load_text, look_in
 from trivium.platform.settings import Settings, dump, section, validate
 
 if TYPE_CHECKING:
@@ -167,17 +167,19 @@ def open_job(path: Path, overrides: Sequence[str] = ()) -> JobFile:
     return JobFile(path, data, tuple(overrides))
 
 
-def read_job(file: JobFile) -> Job:
-    """The checked job of `file`.
+def read_job(file: JobFile, base: Path | None = None) -> Job:
+    """The checked job of `file`; its relative paths are looked for in `base` too, if not its own.
 
     Raises:
         UserError: every mistake in the file, each with file and line.
     """
+    folder = file.path.resolve().parent if base is None else base
+    look_in(folder)
     try:
         job = check_job(file.data, default_name=_name_of(file.path))
     except UserError as error:
         raise file.locate(error) from None
-    job._base = file.path.resolve().parent
+    job._base = folder
     return job
 
 

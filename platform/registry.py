@@ -18,6 +18,20 @@ from typing import Any
 from trivium.platform.errors import UserError, nearest
 
 
+_FOLDERS: list[Path] = []
+"""Of the job files that were read, the last first."""
+
+
+def look_in(folder: Path) -> None:
+    """Look for relative files of users in `folder` too, after the working directory.
+
+    Called with the folder of a job file before anything that the job names is imported.
+    """
+    if folder in _FOLDERS:
+        _FOLDERS.remove(folder)
+    _FOLDERS.insert(0, folder)
+
+
 def load_text(text: str) -> Any:
     """The object that `"package.module:Object"` or `"path/file.py:Object"` names."""
     module_name, _, attribute = text.partition(":")
@@ -76,9 +90,12 @@ def _import(name: str) -> ModuleType:
 
 def _load_file(path: str) -> ModuleType:
     """Import a file by its path; the same file is imported once in a process."""
-    file = Path(path).expanduser().resolve()
-    if not file.is_file():
-        raise UserError(f"no file {path} (looked for {file})")
+    own = Path(path).expanduser()
+    places = [place.resolve() for place in (own, *(folder / own for folder in _FOLDERS))]
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        looked = " and ".join(dict.fromkeys(map(str, places[:2])))
+        raise UserError(f"no file {path} (looked for {looked})")
     name = f"{file.stem}_{hashlib.blake2b(str(file).encode(), digest_size=4).hexdigest()}"
     if name in sys.modules:
         return sys.modules[name]

@@ -101,9 +101,7 @@ class RunFolder:
 
     def job(self) -> Job:
         """The resolved job; relative paths are looked for beside the file it came from."""
-        job = read_job(self.job_file)
-        job._base = self.base
-        return job
+        return read_job(self.job_file, self.base)
 
     @property
     def base(self) -> Path:

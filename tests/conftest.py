@@ -34,6 +34,12 @@ class Typed:
 Type = Callable[..., Typed]
 
 
+@pytest.fixture(autouse=True)
+def no_job_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative files are looked for in the folders of the jobs of one test, not of all before."""
+    monkeypatch.setattr("trivium.platform.registry._FOLDERS", [])
+
+
 @pytest.fixture
 def type_command(capsys: pytest.CaptureFixture[str]) -> Type:
     """Run `trivium WORDS` in this process."""

@@ -152,3 +152,23 @@ def test_a_name_that_would_climb_out_of_the_store_is_refused(path: Path) -> None
         "job.yaml:1: name: must be letters, digits, '.', '_' or '-' (at most 64), since it names "
         "a folder; got '../evil'"
     )
+
+
+def test_a_file_of_ones_own_is_found_beside_the_job_file(tmp_path: Path, monkeypatch) -> None:
+    folder, elsewhere = tmp_path / "我的 job", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    (folder / "mine.py").write_text("class Net:\n    def __init__(self, width: int = 3): ...\n")
+    lines = ["dataset: {source: digits}", "model: {name: mine.py:Net, width: 5}"]
+    (folder / "job.yaml").write_text("\n".join([*lines, "algorithm: {name: supervised}"]))
+    monkeypatch.chdir(elsewhere)
+    assert read_job(open_job(folder / "job.yaml")).model.width == 5
+    (folder / "job.yaml").write_text(
+        "\n".join([lines[0], "model: no.py:Net", "algorithm: {name: supervised}"])
+    )
+    with pytest.raises(UserError) as error:
+        read_job(open_job(folder / "job.yaml"))
+    assert str(error.value) == (
+        f"{folder / 'job.yaml'}:2: model.name: no file no.py (looked for {elsewhere / 'no.py'} and "
+        f"{folder / 'no.py'})"
+    )

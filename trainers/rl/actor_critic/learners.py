@@ -8,6 +8,7 @@ import contextlib
 import copy
 import os
 import socket
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from trivium.platform.job import check_job
+from trivium.platform.registry import look_in
 from trivium.platform.settings import dump
 from trivium.trainers.rl.actor_critic.build import make_policy, spaces_of
 from trivium.trainers.rl.actor_critic.learner import Learner, Share
@@ -78,7 +80,8 @@ class LocalLearner:
 class LearnerActor:
     """One of `count` learners, in a Ray actor."""
 
-    def __init__(self, job: dict[str, Any], index: int, count: int) -> None:
+    def __init__(self, job: dict[str, Any], base: Path, index: int, count: int) -> None:
+        look_in(base)
         read = check_job(job)
         assert isinstance(read, ActorCriticJob)
         self._index, self._count = index, count
@@ -134,7 +137,7 @@ class RemoteLearners:
         gpus = 1 if wants_gpu(job) else 0
         kind = ray.remote(num_cpus=1, num_gpus=gpus)(LearnerActor)
         data = dump(job)
-        self._actors = [kind.remote(data, index, count) for index in range(count)]
+        self._actors = [kind.remote(data, job.base, index, count) for index in range(count)]
         if count > 1:
             (address,) = results([self._actors[0].address.remote()], "learner")
             results([actor.meet.remote(address) for actor in self._actors], "learner")

@@ -4,6 +4,7 @@ A remote runner returns whole arrays, side by side with those of the others; wei
 an update. Both kinds answer the same calls, so the algorithm does not know which it has.
 """
 
+from pathlib import Path
 from typing import Any, Protocol
 
 import ray
@@ -11,6 +12,7 @@ from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 from ray.rllib.env.env_runner import EnvRunner
 
 from trivium.platform.job import check_job
+from trivium.platform.registry import look_in
 from trivium.platform.settings import dump
 from trivium.trainers.rl.actor_critic.policy import Policy
 from trivium.trainers.rl.actor_critic.runner import Runner
@@ -62,11 +64,14 @@ class LocalRunners:
 class ActorCriticEnvRunner(EnvRunner):  # type: ignore[misc]
     """RLlib's kind of env runner around a Runner, for a Ray actor."""
 
-    def __init__(self, *, config: AlgorithmConfig, job: dict[str, Any], worker_index: int) -> None:
+    def __init__(
+        self, *, config: AlgorithmConfig, job: dict[str, Any], base: Path, worker_index: int
+    ) -> None:
         super().__init__(config=config, worker_index=worker_index)
         import torch
 
         torch.set_num_threads(1)
+        look_in(base)
         read = check_job(job)
         assert isinstance(read, ActorCriticJob)
         self._runner = Runner(read, read.plan(), worker_index)
@@ -109,7 +114,7 @@ class RemoteRunners:
         config = AlgorithmConfig().env_runners(num_env_runners=job.resources.num_env_runners)
         data = dump(job)
         self._actors = [
-            kind.remote(config=config, job=data, worker_index=i + 1)
+            kind.remote(config=config, job=data, base=job.base, worker_index=i + 1)
             for i in range(job.resources.num_env_runners)
         ]
 

@@ -3,9 +3,11 @@
 import functools
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from trivium.platform.errors import UserError, nearest
+from trivium.platform.registry import look_in
 from trivium.trainers.rl.environment.settings import EnvSettings
 from trivium.trainers.rl.episode_file import find_episode_files
 from trivium.trainers.rl.rllib.catalog import GROUPS, check_settings, config_class
@@ -27,7 +29,7 @@ def make_config(job: RllibJob) -> Any:
     from ray.tune.registry import register_env
 
     quiet()
-    register_env(NAME, functools.partial(_create, job.env))
+    register_env(NAME, functools.partial(_create, job.env, job.base))
     config = config_class(job.algorithm.algorithm)()
     by_group = check_settings(type(config), job.algorithm.settings)
     if job.algorithm.algorithm == "CQL":  # of these defaults its own validation refuses both
@@ -85,7 +87,8 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", module=r"(ray|gymnasium)\.")
 
 
-def _create(settings: EnvSettings, context: Mapping[str, Any]) -> Any:
+def _create(settings: EnvSettings, base: Path, context: Mapping[str, Any]) -> Any:
+    look_in(base)  # in an actor nothing has read the job file
     return make_for_rllib(settings, render=bool(context.get("render")))
 
 
