@@ -34,7 +34,7 @@ class RayTracker:
     """Sets Ray's metrics; does nothing in a process that has no Ray when the run first reports."""
 
     def __init__(self, run: RunFolder, job: Job) -> None:
-        self._tags = {"run": run.id, "job": job.name}
+        self._tags = {"run": _ascii(run.id), "job": _ascii(job.name)}
         self._is_resumed = (run.path / "metrics.jsonl").is_file()
         self._gauges: dict[str, Any] = {}
         self._checkpoints: Any = None
@@ -134,3 +134,8 @@ def _has_ray() -> bool:
         return False
     ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.ERROR)
     return True
+
+
+def _ascii(text: str) -> str:
+    """Ray's metrics take no other letters: a name of others is told by their code points."""
+    return text.encode("ascii", "backslashreplace").decode()
