@@ -59,6 +59,8 @@ class Algorithm(Protocol):
 
     job_type: ClassVar[type[Job]]
     """The settings class that reads a whole job of this algorithm."""
+    run_kind: ClassVar[str]
+    """Kind of its runs, as in run.json; may be left out: train."""
 
     def __init__(self, job: Any) -> None: ...
 

@@ -68,7 +68,7 @@ def make_algorithm(job: Job) -> Algorithm:
     return made
 
 
-def start(job: Job, store: Store, screen: Screen = Screen(), kind: str = "train") -> RunFolder:
+def start(job: Job, store: Store, screen: Screen = Screen()) -> RunFolder:
     """Check `job`, then make and train its run (or one run for each of its seeds or folds).
 
     Raises:
@@ -81,7 +81,7 @@ def start(job: Job, store: Store, screen: Screen = Screen(), kind: str = "train"
         return start_repeats(job, store, screen)
     algorithm, preflight = check(job)
     run = store.create(job.name)
-    begin(run, job, kind)
+    begin(run, job, getattr(algorithm, "run_kind", "train"))
     return train(run, job, algorithm, screen, preflight)
 
 

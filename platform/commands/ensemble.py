@@ -33,7 +33,7 @@ def command(
 
     runs, screen = Store(store), Screen(to_stderr=as_json, verbose=verbose)
     make = load_text("trivium.tuning.ensemble:ensemble_job")
-    made = start(make(runs.find(run), top, method), runs, screen, kind="ensemble")
+    made = start(make(runs.find(run), top, method), runs, screen)
     screen.ending(made)
     if as_json:
         sys.stdout.write(json.dumps(made.result, ensure_ascii=False) + "\n")

@@ -45,6 +45,7 @@ class Ensemble:
     """The algorithm `ensemble`."""
 
     job_type = EnsembleJob
+    run_kind = "ensemble"
 
     def __init__(self, job: EnsembleJob) -> None:
         self.job = job
@@ -124,8 +125,9 @@ class Ensemble:
         chosen = min(methods, key=lambda m: self._rank(scores[m]))
         fitted = {m: fit(m, values, target, seed) for m in methods}
         run.mark_first_step()
-        run.report(1, {k: v for k, v in scores[chosen].metrics.items() if math.isfinite(v)})
-        run.save_checkpoint(1, Fitted(self.members, chosen, fitted[chosen]).save)
+        if run.resume() is None:  # else it was killed later than here, and this is on the disk
+            run.report(1, {k: v for k, v in scores[chosen].metrics.items() if math.isfinite(v)})
+            run.save_checkpoint(1, Fitted(self.members, chosen, fitted[chosen]).save)
         run.keep_best()
 
         with torch.no_grad():

@@ -130,6 +130,25 @@ def test_an_ensemble_needs_its_own_files_only(store: Path, type_command, tmp_pat
     assert type_command("evaluate", "last", "--store", copied).code == 0
 
 
+def test_an_ensemble_that_was_killed_is_made_whole_and_repeats_exactly(
+    store: Path, type_command, tmp_path: Path
+) -> None:
+    shutil.copytree(store, tmp_path / "runs")
+    copied = tmp_path / "runs"
+    assert type_command("ensemble", "1", "--store", copied).code == 0
+    run = RunFolder(max(copied.glob("digits-ensemble-*"), key=lambda p: int(p.name[16:])))
+    before = run.result["metrics"]
+    (run.path / "result.json").unlink()  # as a kill between checkpoint and result leaves it
+    (run.path / "run.json").write_text(json.dumps(run.info | {"status": "failed"}))
+    assert type_command("resume", run.id, "--store", copied).code == 0
+    again = RunFolder(run.path)
+    assert again.result["metrics"] == before and len(again.metrics()) == 1
+    typed = type_command("reproduce", run.id, "--store", copied)
+    assert typed.code == 0, typed.err
+    newest = max(copied.glob("digits-ensemble-*"), key=lambda p: int(p.name[16:]))
+    assert RunFolder(newest).info["kind"] == "ensemble"
+
+
 def test_what_cannot_be_combined_is_told(store: Path, type_command, tmp_path: Path) -> None:
     single = store / "digits-1" / "children" / "0"
     typed = type_command("ensemble", "digits-1/0", "--store", store)
