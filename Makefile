@@ -54,8 +54,8 @@ bench-supervised: setup  ## speed against plain PyTorch, Lightning and Ray Train
 bench-rl: setup  ## learning time against Stable-Baselines3, RLlib and plain loops
 	@bash benchmarks/rl/run
 
-bench-tune: setup  ## cost of a trial against stock Ray Tune and Optuna alone
-	@$(BIN)/python benchmarks/tuning/compare.py --long
+bench-tune: setup  ## sweeps against stock Ray Tune, Optuna alone and RL Zoo's tuner
+	@bash benchmarks/tuning/run
 
 clean:  ## remove what is built, keep runs
 	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

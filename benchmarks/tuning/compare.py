@@ -1,86 +1,82 @@
-"""The cost of a trial that does nothing: Trivium, stock Ray Tune, Optuna alone, in one go.
+"""Sweeps side by side with stock Ray Tune, Optuna alone and RL Zoo's tuner.
 
-    python benchmarks/tuning/compare.py [--trials 50] [--repetitions 3] [--long]
+    bash benchmarks/tuning/run [--only PART ...] [--repeat N]
 
-Each time is that of a whole process, imports and Ray's start included. Exits 1 when Trivium takes
-more than 0.15 of stock Ray Tune's time, or (--long) when a trial costs more than 1.3 times as
-much at 1,000 trials as at 100. Left out so far: busy cores, quality of the searches, RL Zoo.
+Prints a table and exits 1 when a goal is missed. Each part that was measured replaces its entry
+in results.json, with its own date, command and load; the others stay as they were.
 """
 
 import argparse
+import importlib
 import json
-import subprocess
+import shlex
 import sys
-import tempfile
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from goals import Found
 from machine import load_average, machine
+from processes import HERE
 
-HERE = Path(__file__).parent
-OF_RAY_TUNE = 0.15
-OF_SHORT = 1.3
-JOB = """\
-algorithm: {{name: "{file}:Parabola"}}
-tune:
-  num_trials: {trials}
-  max_concurrent: 2
-  final: {{top: 0}}
-  space: {{algorithm.x: {{uniform: [-5, 5]}}}}
-"""
+RESULTS = HERE / "results.json"
+PARTS = {
+    "trivial": ("overhead", "50 trials that do nothing: Trivium, stock Ray Tune, Optuna alone"),
+    "growth": ("overhead", "a trial among 1,000 against one among 100"),
+    "cores": ("cores", "how busy a sweep keeps the cores"),
+    "quality": ("quality", "what searches find: TPE, random, Optuna's own TPE"),
+    "cartpole": ("cartpole", "time to settings that solve CartPole: Trivium, RL Zoo's tuner"),
+}
+"""Name, which is that of its function: the file with the function, and what it measures."""
 
 
 def main() -> int:
     """Measure, print, write; the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=50)
-    parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--long", action="store_true")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--repeat", type=int, help="repetitions or seeds, instead of a part's own")
     args = parser.parse_args()
-    load = load_average()
+    is_reached = True
+    for name in args.only:
+        record = _measure(name, args.repeat)
+        is_reached = is_reached and record["reached"]
+        _merge(name, record)
+    return 0 if is_reached else 1
+
+
+def _measure(name: str, repeat: int | None) -> dict[str, Any]:
+    module, what = PARTS[name]
+    part: Callable[..., Found] = getattr(importlib.import_module(module), name)
+    load = round(load_average(), 2)
+    print(f"\n{name}: {what}", flush=True)
     if load > 0.5:
-        print(f"warning: other work runs here (load {load:.2f}): noisy figures")
-    subjects = ("trivium", "ray tune", "optuna")
-    times: dict[str, list[float]] = {name: [] for name in subjects}
-    for repetition in range(args.repetitions):
-        for name in subjects if repetition % 2 == 0 else subjects[::-1]:
-            times[name].append(seconds(name, args.trials))
-            print(f"{name:<10}{args.trials:>6} trials {times[name][-1]:8.1f} s", flush=True)
-    pairs = zip(times["trivium"], times["ray tune"], strict=True)
-    ratios = {"of stock Ray Tune's time": (median(a / b for a, b in pairs), OF_RAY_TUNE)}
-    if args.long:
-        few, many = seconds("trivium", 100), seconds("trivium", 1000)
-        ratios["of a trial at 1,000 to one at 100"] = (many / 10 / few, OF_SHORT)
-    for name, (ratio, limit) in ratios.items():
-        print(f"{ratio:.3f} {name} (to reach: {limit})")
-    record = {
-        "machine": machine(),
+        print(f"warning: other work runs here (load {load}): noisy figures")
+    began = time.perf_counter()
+    found = part(repeat) if repeat is not None and name != "growth" else part()
+    for goal in found.goals:
+        print(goal.row())
+    return {
+        "what": what,
+        "date": datetime.now(UTC).isoformat(timespec="minutes"),
+        "command": shlex.join(["bash", "benchmarks/tuning/run", *sys.argv[1:]]),
         "load_average_before": load,
-        "trials": args.trials,
-        "seconds": times,
-        "ratios": {name: {"ratio": r, "limit": limit} for name, (r, limit) in ratios.items()},
+        "whole_s": round(time.perf_counter() - began),
+        "reached": all(g.is_reached for g in found.goals),
+        "goals": [g.as_dict() for g in found.goals],
+        "figures": found.figures,
     }
-    (HERE / "results.json").write_text(json.dumps(record, indent=2) + "\n")
-    return 0 if all(ratio <= limit for ratio, limit in ratios.values()) else 1
 
 
-def seconds(subject: str, trials: int) -> float:
-    """Wall time of one process."""
-    with tempfile.TemporaryDirectory() as folder:
-        if subject == "trivium":
-            job = Path(folder) / "parabola.yaml"
-            job.write_text(JOB.format(file=HERE / "parabola.py", trials=trials))
-            command = [sys.executable, "-m", "trivium.platform.cli", "tune", str(job)]
-        else:
-            peer = {"ray tune": "ray_tune.py", "optuna": "optuna_alone.py"}[subject]
-            command = [sys.executable, str(HERE / "peers" / peer), str(trials)]
-        began = time.perf_counter()
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{subject} failed:\n{done.stdout}{done.stderr}")
-        return time.perf_counter() - began
+def _merge(name: str, record: dict[str, Any]) -> None:
+    """Written after each part, so that one that fails loses no other."""
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    parts = before.get("parts", {}) | {name: record}
+    ordered = {k: parts[k] for k in PARTS if k in parts}
+    content = {"machine": machine(), "parts": ordered}
+    RESULTS.write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":
