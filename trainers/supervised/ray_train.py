@@ -22,6 +22,8 @@ class WorkerContext:
     world_size: int
     local_rank: int
     """The rank among the workers of this machine."""
+    local_world_size: int
+    """How many of them this machine has."""
     device: str
     """Where this worker computes, as torch names it: cpu, cuda:0."""
 
@@ -124,6 +126,7 @@ def _enter(worker: Callable[[T, WorkerContext], None], payload: T) -> None:
         rank=place.get_world_rank(),
         world_size=place.get_world_size(),
         local_rank=place.get_local_rank(),
+        local_world_size=place.get_local_world_size(),
         device=str(ray.train.torch.get_device()),
     )
     _share_threads(place.get_local_world_size())

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from trivium.platform.run_writer import RunWriter
+from trivium.trainers.supervised.shared_gradients import average_in_shared_memory
 
 
 class Decision(NamedTuple):
@@ -18,10 +19,17 @@ class Decision(NamedTuple):
 
 
 class Workers:
-    """This worker's place among `world_size` that learn together."""
+    """This worker's place among `world_size` that learn together, perhaps on one machine."""
 
-    def __init__(self, rank: int = 0, world_size: int = 1, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        rank: int = 0,
+        world_size: int = 1,
+        device: str = "cpu",
+        is_one_machine: bool = False,
+    ) -> None:
         self.rank = rank
+        self._is_one_machine = is_one_machine
         self.world_size = world_size
         self.device = torch.device(device)
         self._next_talk = 0
@@ -44,6 +52,11 @@ class Workers:
         # Gradients of channels-last layers are copied into the buckets; the copy is small.
         warnings.filterwarnings("ignore", message="Grad strides do not match")
 
+        shared = average_in_shared_memory(
+            model, self.rank, self.world_size, self._is_one_machine, self.gather
+        )
+        if shared is not None:
+            return shared.distribute(model)
         devices = [self.device.index] if self.device.type == "cuda" else None
         # Buffers are made equal once an epoch instead of at each step: see `equal_buffers`.
         return DistributedDataParallel(

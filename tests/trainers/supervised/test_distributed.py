@@ -54,7 +54,8 @@ def test_each_worker_knows_its_place_and_no_helper_runs_beside_them(
     workers.run(write_place, tmp_path, TWO, name="places")
     threads = max(1, len(os.sched_getaffinity(0)) // 2)
     for rank in (0, 1):
-        context = f"WorkerContext(rank={rank}, world_size=2, local_rank={rank}, device='cpu')"
+        place = f"rank={rank}, world_size=2, local_rank={rank}, local_world_size=2"
+        context = f"WorkerContext({place}, device='cpu')"
         expected = f"{context} 3.0 gloo {threads} {threads} {os.getcwd()}"
         assert (tmp_path / str(rank)).read_text() == expected
     assert capfd.readouterr() == ("", "")
