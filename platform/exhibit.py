@@ -79,6 +79,8 @@ class Points:
     groups: Mapping[str, tuple[tuple[float, float], ...]]
     is_joined: bool = False
     """A line joins the points of a group; where x falls back another line of it begins."""
+    is_log: bool = False
+    """The x axis is logarithmic."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ def exhibits(
             shown.append(Table(title, ("setting", "share"), rows_, note))
     shown.append(history(rows, plan.objective))
     shown += parallel_coordinates(best, plan)
-    shown += slices(rows, plan.objective)
+    by_log = [d.path for d in plan.space.dimensions if d.distribution.kind.startswith("log")]
+    shown += slices(rows, plan.objective, by_log)
     shown += learning_curves(run, rows, plan.objective)
     failed = [(r.number, r.error) for r in rows if r.status == "failed"]
     if failed:
@@ -117,8 +118,10 @@ def fronts(rows: Sequence[TrialRow], aims: Sequence[Objective]) -> list[Exhibit]
     return shown
 
 
-def slices(rows: Sequence[TrialRow], objective: Objective) -> list[Exhibit]:
-    """The value over each searched number; over choices a table of means."""
+def slices(
+    rows: Sequence[TrialRow], objective: Objective, by_log: Sequence[str] = ()
+) -> list[Exhibit]:
+    """The value over each searched number, some by their logarithm; over choices a table."""
     paths = dict.fromkeys(p for r in rows for p in r.point)
     shown: list[Exhibit] = []
     for path in paths:
@@ -134,7 +137,8 @@ def slices(rows: Sequence[TrialRow], objective: Objective) -> list[Exhibit]:
                 "trained to its end": tuple((x, y) for x, y, s in pairs if s != STOPPED),
                 "stopped early": tuple((x, y) for x, y, s in pairs if s == STOPPED),
             }
-            shown.append(Points(f"Slice: {path}", path, objective.metric, groups))
+            is_log = path in by_log
+            shown.append(Points(f"Slice: {path}", path, objective.metric, groups, is_log=is_log))
         else:
             by_choice: dict[str, list[float]] = {}
             for x, y, _ in pairs:

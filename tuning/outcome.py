@@ -15,6 +15,7 @@ from trivium.tuning.finals import OWN, Verdict, judge
 from trivium.tuning.objective import Objective
 from trivium.tuning.plan import Plan, read_plan, read_sweep
 from trivium.tuning.progress import in_short
+from trivium.tuning.rounds import read_rounds
 from trivium.tuning.space import job_with
 from trivium.tuning.takeover import Stage, stages_of
 from trivium.tuning.trials import (
@@ -102,6 +103,8 @@ def parts(run: RunFolder) -> str:
     said = f"{ended}/{total} trials"
     if statuses["failed"]:
         said += f", {statuses['failed']} failed"
+    if run.status == "running" and (rounds := read_rounds(run)):
+        said += f", round {len(rounds)}"
     if run.status == "running" and 0 < ended < total:
         said += f", {duration(_left_s(run, ended, total))} left"
     return said

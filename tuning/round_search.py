@@ -28,6 +28,7 @@ class RoundSearch(SweepSearch):
         self._rounds = read_rounds(run)
         self._queue: deque[int] = deque()
         self._are_over = False
+        self._open: dict[int, Any] = {}
 
     def recover(self, children: Mapping[int, RunFolder]) -> None:
         """Take up the round in which the driver died."""
@@ -162,11 +163,15 @@ class RoundSearch(SweepSearch):
     def _trial(self, number: int) -> Any:
         from optuna.trial import Trial
 
+        if number in self._open:  # making one asks the sampler anew
+            return self._open[number]
         known = self.study.get_trials(deepcopy=False)
         if number < len(known) and known[number].state.name != "WAITING":
-            return Trial(self.study, known[number]._trial_id)
-        trial = self.study.ask()
+            trial = Trial(self.study, known[number]._trial_id)
+        else:
+            trial = self.study.ask()
         assert trial.number == number, "the study of a sweep is its own"
+        self._open[number] = trial
         return trial
 
     def _is_open(self, number: int) -> bool:

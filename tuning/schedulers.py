@@ -2,8 +2,7 @@
 
 A report is an epoch of supervised training or an evaluation in reinforcement learning; with
 `seeds` above 1 it is a whole training with one seed. A stopped trial keeps its best checkpoint.
-Left out: schedulers that pause trials (synchronous HyperBand) and that change a running trial's
-settings (population-based training).
+Schedulers in which trials wait for each other are in `population.py` and `hyperband.py`.
 """
 
 from typing import TYPE_CHECKING, Literal, Protocol

@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,7 +165,9 @@ class Sweep:
         if child.path.is_dir() and child.info["status"] == "pending":
             with contextlib.suppress(TriviumError):  # all are brought at the end
                 refreshed(child.path)  # its worker was on another machine
-        if ended == "pruned":
+        if ended == "pruned" and self._waits(child):
+            _amend(child, status="stopped", error=self._stopped_early, ended=utc_now())
+        elif ended == "pruned":
             (child.path / STOP_FILE).touch()
             self._pruned.append(child)
         if ended == "failed":
@@ -185,6 +187,8 @@ class Sweep:
     def waits(self, number: int) -> None:
         """A trial came to the end of its round: it did not stop, its turn comes again."""
         child = RunFolder(self.run.path / "children" / str(number))
+        with contextlib.suppress(TriviumError):  # all are brought at the end
+            refreshed(child.path)  # its worker was on another machine
         _amend(child, status="pending", error=None, ended=None)
 
     def stumbled(self, number: int, reason: str) -> None:
@@ -216,8 +220,17 @@ class Sweep:
             while time.monotonic() < until and _is_running(child):
                 time.sleep(0.05)
             if not _is_running(child) and RunFolder(child.path).info["status"] == "stopped":
-                name = self.plan.settings.scheduler.name
-                _amend(child, error=f"stopped early by {name}: others did better by then")
+                _amend(child, error=self._stopped_early)
+
+    @property
+    def _stopped_early(self) -> str:
+        name = self.plan.settings.scheduler.name
+        return f"stopped early by {name}: others did better by then"
+
+    def _waits(self, child: RunFolder) -> bool:
+        """It trains in rounds, and no worker has it."""
+        is_pending = RunFolder(child.path).info["status"] == "pending"
+        return isinstance(self.plan.scheduler, InRounds) and is_pending
 
     def _make(
         self,

@@ -22,13 +22,20 @@ class Axis:
 
 
 def make_axis(
-    values: Sequence[float], num_ticks: int = 5, pad: float = 0.05, may_log: bool = False
+    values: Sequence[float],
+    num_ticks: int = 5,
+    pad: float = 0.05,
+    may_log: bool = False,
+    is_log: bool = False,
 ) -> Axis:
     """The axis that shows all `values`, with about `num_ticks` round ticks.
 
-    With `may_log` it is logarithmic when most values would else lie in the lowest twentieth.
+    With `may_log` it is logarithmic when most values would else lie in the lowest twentieth; with
+    `is_log` when all are above 0.
     """
     low, high = min(values), max(values)
+    if is_log and 0 < low < high:
+        return _log_axis(low, high, num_ticks)
     if may_log and low > 0 and high / low >= 100 and median(values) < high / 20:
         return _log_axis(low, high, num_ticks)
     if low == high:

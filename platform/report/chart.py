@@ -61,22 +61,23 @@ def draw(
     mark: float | None = None,
     is_joined: bool = True,
     marks_gaps: bool = True,
+    is_log: bool = False,
 ) -> Chart | None:
     """The chart of `group`, None when it has no finite value; `mark` is the best step's place.
 
     Unless `is_joined`, points are dots in no order; unless `marks_gaps`, a value that is missing
-    only breaks the line.
+    only breaks the line. With `is_log` the x axis is logarithmic.
     """
     curves = [c for c in group.curves if any(y is not None for y in c.y)]
     if not curves:
         return None
     places = [v for c in curves for v in c.x]
-    x = whole_axis(places) if is_joined else make_axis(places, may_log=True)
+    x = whole_axis(places) if is_joined else make_axis(places, may_log=True, is_log=is_log)
     shown = [v for c in curves for v in _finite(c)]
     y = make_axis(shown, may_log=True)
     thinned = [_thin(c) for c in curves]
     traces = tuple(
-        _trace(c, _smooth(whole) if is_joined else None, i, x, y, is_joined)
+        _trace(c, _smooth(whole) if is_joined and _is_sorted(whole) else None, i, x, y, is_joined)
         for i, (c, whole) in enumerate(zip(thinned, curves, strict=True))
     )
     gaps = sorted(

@@ -288,7 +288,7 @@ def _points_chart(exhibit: Exhibit) -> Chart | None:
         if ordered:
             curves.append(Curve(name, *map(tuple, zip(*ordered, strict=True))))
     group = CurveGroup(exhibit.y_label, exhibit.x_label, tuple(curves))
-    return draw(group, is_joined=exhibit.is_joined, marks_gaps=False)
+    return draw(group, is_joined=exhibit.is_joined, marks_gaps=False, is_log=exhibit.is_log)
 
 
 def _lines_chart(exhibit: Exhibit) -> Chart | None:

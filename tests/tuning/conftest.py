@@ -35,6 +35,12 @@ class Quadratic:
     def __init__(self, job):
         self.job = job
 
+    changeable = ("algorithm.x", "algorithm.y")
+    costs = (Metric("size", "what y stands for", False),)
+
+    def measure(self, run):
+        return {"size": 10.0 - self.job.algorithm.y}
+
     metrics = (Metric("validation/score", "how near", True), Metric("train/step", "n", True))
 
     def preflight(self):

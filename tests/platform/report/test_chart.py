@@ -64,3 +64,23 @@ def test_a_band_is_a_closed_shape_and_the_best_step_is_marked() -> None:
     assert chart.mark == 0.5
     outside = draw(group(banded), mark=11.0)
     assert outside is not None and outside.mark is None
+
+
+def test_points_that_are_not_joined_are_dots_on_an_axis_of_their_own() -> None:
+    group = CurveGroup("score", "lr", (Curve("trials", (0.01, 0.1, 1.0), (1.0, 3.0, 2.0)),))
+    chart = draw(group, is_joined=False, is_log=True)
+    assert chart is not None
+    assert chart.traces[0].line == ""
+    assert chart.traces[0].dots.count("M") == 3
+    assert chart.x.share(0.1) == pytest.approx(0.5)
+    assert json.loads(chart.readout)["log"] is True
+
+
+def test_several_lines_in_one_colour_are_broken_where_x_falls_back() -> None:
+    several = Curve("others", (1.0, 2.0, 2.0) * 80, (1.0, 2.0, None) * 80)
+    chart = draw(CurveGroup("score", "report", (several,)), marks_gaps=False)
+    assert chart is not None
+    assert chart.traces[0].line.count("M") == 80
+    assert (chart.gaps, chart.traces[0].smooth) == ((), "")
+    # The read-out looks for the nearest place, which such a curve has no order for.
+    assert json.loads(chart.readout)["curves"][0]["x"] == []
