@@ -26,6 +26,7 @@ from trivium.platform.run import RunFolder, write_json
 from trivium.platform.run_writer import RunWriter
 from trivium.platform.settings import build, read_component
 from trivium.platform.state_file import read_state
+from trivium.trainers.supervised.cost import COSTS, measure
 from trivium.trainers.supervised.heap import keep_freed_memory
 from trivium.trainers.supervised.job import MODELS, TASKS, SupervisedJob
 from trivium.trainers.supervised.loop import Loop
@@ -105,6 +106,12 @@ class Supervised:
             replace(m, name=f"{split}/{m.name}") for split in ("train", "validation") for m in shown
         ]
 
+    costs: Sequence[Metric] = COSTS
+
+    def measure(self, run: RunFolder) -> Mapping[str, float]:
+        """Parameters, and time for a row of held-out data."""
+        return measure(self.restore(run), self.dataset, device_of(self.job))
+
     @property
     def changeable(self) -> Sequence[str]:
         """What leaves weights, optimizer state and the place in the data as they are."""
@@ -173,6 +180,7 @@ class Supervised:
             name=run.folder.id,
             on_wait=echo.new_lines,
         )
+        returned(run.folder.path)  # from rank 0, where that is on another machine
         echo.new_lines()
 
     def evaluate(self, run: RunFolder, options: EvaluateOptions) -> Evaluation:
@@ -190,7 +198,6 @@ class Supervised:
             raise RunFailed(
                 f"{run.id} has no whole checkpoint; `trivium resume {run.id}` makes one"
             )
-        returned(run.folder.path)  # from rank 0, where that is on another machine
         return self.load(checkpoint.path / "weights.safetensors")
 
     def load(self, weights: Path) -> nn.Module:
@@ -239,7 +246,8 @@ def train_worker(ticket: dict[str, str], context: "WorkerContext") -> None:
         job = folder.job()
         assert isinstance(job, SupervisedJob)
         supervised = Supervised(job)
-        workers = Workers(context.rank, context.world_size, context.device)
+        is_one_machine = context.local_world_size == context.world_size
+        workers = Workers(context.rank, context.world_size, context.device, is_one_machine)
         if not workers.is_first:
             supervised.fit(folder, None, workers)
             return
