@@ -177,7 +177,12 @@ def _stacked(values: torch.Tensor, target: torch.Tensor, seed: int) -> Stacked:
 def _logistic(
     features: NDArray[np.float32], truth: NDArray[np.int64], num_classes: int, strength: float
 ) -> Stacked:
-    """A class that no row is of gets the least probability, whatever the members say."""
+    """Fitted to standardized features, given back for those as they are.
+
+    A class that no row is of gets the least probability, whatever the members say.
+    """
+    import warnings
+
     from sklearn.linear_model import LogisticRegression
 
     weight = torch.zeros(num_classes, features.shape[1])
@@ -185,11 +190,16 @@ def _logistic(
     classes = np.unique(truth)
     bias[classes] = 0.0
     if len(classes) > 1:
-        fitted = LogisticRegression(C=strength, tol=1e-3, max_iter=200).fit(features, truth)
+        middle, spread = features.mean(0), features.std(0) + 1e-6
+        model = LogisticRegression(C=strength, tol=1e-3, max_iter=200)
+        with warnings.catch_warnings():  # one cut short is judged on other rows like the rest
+            warnings.simplefilter("ignore")
+            model.fit((features - middle) / spread, truth)
         # Of two classes there is one row of weights, for the second.
         rows = classes if len(classes) > 2 else classes[1:]
-        weight[rows] = torch.from_numpy(fitted.coef_).float()
-        bias[rows] = torch.from_numpy(fitted.intercept_).float()
+        coefficients = model.coef_ / spread
+        weight[rows] = torch.from_numpy(coefficients).float()
+        bias[rows] = torch.from_numpy(model.intercept_ - coefficients @ middle).float()
     return Stacked(weight, bias)
 
 

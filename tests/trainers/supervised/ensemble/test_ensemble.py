@@ -191,6 +191,27 @@ def test_what_cannot_be_combined_is_told(store: Path, type_command, tmp_path: Pa
     )
 
 
+def test_ratings_are_combined_within_their_range(tmp_path: Path, type_command) -> None:
+    random = np.random.default_rng(0)
+    cells = [f"u{u},i{i},{random.integers(1, 6)}" for u in range(20) for i in range(10)]
+    (tmp_path / "ratings.csv").write_text("user,item,rating\n" + "\n".join(cells) + "\n")
+    job = tmp_path / "ratings.yaml"
+    job.write_text(
+        f"dataset:\n  source: {tmp_path}/ratings.csv\n"
+        "  target: rating\n  inputs: {user: id, item: id}\n"
+        "model: {name: matrix_factorization}\n"
+        "algorithm: {name: supervised, task: {name: rating, range: [1, 5]}, epochs: 2}\n"
+        "seeds: 2\n"
+    )
+    store = tmp_path / "runs"
+    assert type_command("train", job, "--store", store).code == 0
+    typed = type_command("ensemble", "last", "--store", store)
+    assert typed.code == 0, typed.err
+    run = RunFolder(store / "ratings-ensemble-2")
+    assert 0 < run.result["metrics"]["test/rmse"] < 4
+    assert type_command("evaluate", "last", "--store", store).code == 0
+
+
 def test_policies_are_not_combined(store: Path, type_command, tmp_path: Path) -> None:
     run = store / "digits-1" / "children" / "0"
     other = tmp_path / "runs" / "cart-1"
