@@ -172,8 +172,7 @@ class RayWorkers:
 
     def _serve(self) -> None:
         """The thread: Ray's whole life, and each run in its turn."""
-        # On a Ray of our own: the workers, the trainer, and Ray Train's synchronization actor.
-        num_processes = self.num_workers + 2
+        num_processes = self.num_workers + 1  # on a Ray of our own: the workers and the trainer
         options = self._options | {"preload": ("torch", "ray.train.torch")}
         try:
             with ray_session(num_cpus=num_processes, **options) as is_own:

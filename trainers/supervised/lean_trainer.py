@@ -16,7 +16,11 @@ from ray.train.v2._internal.callbacks import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
-from ray.train.v2._internal.execution.worker_group import WorkerGroup
+from ray.train.v2._internal.execution.worker_group import (
+    WorkerGroup,
+    state,
+    worker_group,
+)
 from ray.util.placement_group import (
     PlacementGroup,
     placement_group_table,
@@ -54,6 +58,23 @@ class HeirsOfTheEnvironment(WorkerGroup):  # type: ignore[misc]
         return dict(custom_runtime_env)
 
 
+class NobodyToMeet:
+    """In place of the actor where workers meet in `ray.train.report`, which ours never call.
+
+    They talk by torch's process group; the run folder has what they report.
+    """
+
+    @classmethod
+    def options(cls, **_: Any) -> "type[NobodyToMeet]":
+        """As of an actor's class."""
+        return cls
+
+    @staticmethod
+    def remote(**_: Any) -> str:
+        """What stands for the handle; it travels to the workers."""
+        return "nobody"
+
+
 class LeanController(TrainController):  # type: ignore[misc]
     """Ray Train's controller, with workers that inherit."""
 
@@ -70,6 +91,8 @@ class LeanTorchTrainer(TorchTrainer):  # type: ignore[misc]
     def _initialize_and_run_controller(self, **arguments: Any) -> Any:
         """Run the controller in this process, which must be an actor; stock starts another."""
         arguments["scaling_policy"] = FixedWorkers(self.scaling_config)
+        worker_group.SynchronizationActor = NobodyToMeet
+        state._shutdown_sync_actor = lambda _: None
         try:
             controller = LeanController(**arguments)
             asyncio.run(controller.run())

@@ -61,13 +61,17 @@ def test_each_worker_knows_its_place_and_no_helper_runs_beside_them(
     assert capfd.readouterr() == ("", "")
     assert set(ray._private.worker._global_node.all_processes) == {"gcs_server", "raylet"}
     actors = {actor["ActorClassName"] for actor in ray._private.state.actors().values()}
-    assert actors == {"_Host", "SynchronizationActor", "RayTrainWorker"}
+    assert actors == {"_Host", "RayTrainWorker"}
 
 
 def test_what_is_left_out_of_ray_is_still_called_that() -> None:
     # Else a new Ray starts these processes again, and nobody notices but the clock.
     for owner, name in local_ray._left_out(dashboard=False, verbose=False):
         assert callable(getattr(owner, name))
+    from ray.train.v2._internal.execution.worker_group import state, worker_group
+
+    assert hasattr(worker_group, "SynchronizationActor")
+    assert callable(state._shutdown_sync_actor)
 
 
 def raise_user_error(_payload: None, context: WorkerContext) -> None:
