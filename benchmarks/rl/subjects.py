@@ -21,7 +21,7 @@ PEERS = ROOT / "benchmarks/.venv-rl/bin/python"
 PYTHON = ROOT / ".venv/bin/python"
 TRIVIUM = ROOT / ".venv/bin/trivium"
 TIMEOUT_S = 1800
-RLLIB_LIMIT_S = 300
+RLLIB_LIMIT_S = 150
 """What stock RLlib is given on LunarLander: more than 4 times what Trivium takes."""
 
 
@@ -75,8 +75,8 @@ def _learners() -> tuple[Subject, ...]:
         Subject("trivium ppo", "cartpole", _trivium("cartpole", "cartpole-ppo")),
         Subject("sb3 ppo", "cartpole", _peer("sb3.py", "cartpole", "ppo")),
         *single,
-        Subject("rllib ppo", "cartpole", _peer("rllib_stock.py", "cartpole"), 3),
-        Subject("rllib older ppo", "cartpole", _peer("rllib_stock.py", "cartpole-before"), 1),
+        Subject("rllib ppo", "cartpole", _peer("rllib_stock.py", "cartpole"), 2),
+        Subject("rllib older ppo", "cartpole", _peer("rllib_stock.py", "cartpole-older"), 3),
         Subject("trivium dqn", "cartpole", _trivium("cartpole", "cartpole-dqn")),
         Subject("sb3 dqn", "cartpole", _peer("sb3.py", "cartpole", "dqn")),
         Subject("trivium ppo", "lunarlander", _trivium("lunarlander", "lunarlander-ppo"), 3),

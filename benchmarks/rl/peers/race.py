@@ -36,7 +36,7 @@ class Task:
 TASKS = {
     "cartpole": Task("CartPole-v1", 475, 100, 2_000, 300),
     "lunarlander": Task("LunarLander-v3", 200, 100, 20_000, 900),
-    "frozenlake8x8": Task("FrozenLake8x8-v1", 0.8, 200, 20_000, 300),
+    "frozenlake8x8": Task("FrozenLake8x8-v1", 0.85, 200, 20_000, 300),
     "taxi": Task("Taxi-v3", 7.5, 200, 10_000, 300),
     "cliffwalking": Task("CliffWalking-v1", -13, 1, 1_000, 300, (("max_episode_steps", 200),)),
 }

@@ -72,11 +72,8 @@ class EpsilonGreedy(Exploration):
     ) -> NDArray[np.int64]:
         """The same distribution, drawn without its probabilities."""
         epsilon = self.level(env_steps)
-        actions = best_actions(values, rng)
-        if epsilon > 0:
-            tries = np.flatnonzero(rng.random(len(values)) < epsilon)
-            actions[tries] = rng.integers(values.shape[1], size=len(tries))
-        return actions
+        is_try = rng.random(len(values)) < epsilon if epsilon > 0 else None
+        return best_actions(values, rng, is_try)
 
 
 class SoftmaxSettings(ComponentSettings):
@@ -148,11 +145,16 @@ def best_shares(values: Values) -> Values:
     return shares
 
 
-def best_actions(values: Values, rng: np.random.Generator) -> NDArray[np.int64]:
-    """The best action of each row, by lot between equals, [B]."""
+def best_actions(
+    values: Values, rng: np.random.Generator, is_try: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
+    """The best action of each row, by lot between equals, [B]; any action where `is_try` [B]."""
     columns = values.T
     lots = rng.random(columns.shape)
-    lots *= columns >= columns.max(axis=0)
+    takes_part = columns >= np.maximum.reduce(columns, axis=0)
+    if is_try is not None:
+        takes_part |= is_try
+    lots *= takes_part
     actions: NDArray[np.int64] = lots.argmax(axis=0)
     return actions
 

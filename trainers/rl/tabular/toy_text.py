@@ -82,6 +82,8 @@ class ToyText:
         self._reward = dynamics.reward.reshape(-1)
         self._terminated = dynamics.terminated.reshape(-1)
         self._initial = dynamics.initial
+        start = int(np.searchsorted(self._initial, 0.0, side="right"))
+        self._only_first = start if self._initial[start] >= 1.0 else None
         self._max_steps = max_steps if max_steps is not None else np.iinfo(np.int64).max
         self._rng = np.random.default_rng(seed)
         self._lengths = np.zeros(num_envs, np.int64)
@@ -101,9 +103,10 @@ class ToyText:
         terminated = self._terminated[place]
         self._lengths += 1
         self._returns += reward
-        truncated = (self._lengths >= self._max_steps) & ~terminated
+        is_late = self._lengths >= self._max_steps
+        truncated = is_late > terminated  # late, and not terminated
         self.states = reached
-        over = np.flatnonzero(terminated | truncated)
+        (over,) = (terminated | is_late).nonzero()
         if len(over):
             self.states = reached.copy()
             self.states[over] = self._first(len(over))
@@ -133,6 +136,8 @@ class ToyText:
         return True
 
     def _first(self, count: int) -> NDArray[np.int64]:
+        if self._only_first is not None:
+            return np.full(count, self._only_first)
         drawn: NDArray[np.int64] = np.searchsorted(
             self._initial, self._rng.random(count), side="right"
         )
