@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo test lint types check wheel-smoke scorecards bench-supervised bench-rl bench-tune schema clean
+.PHONY: help setup demo test lint types check wheel-smoke scorecards bench-supervised bench-rl bench-tune schema sbom clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -56,6 +56,13 @@ bench-rl: setup  ## learning time against Stable-Baselines3, RLlib and plain loo
 
 bench-tune: setup  ## sweeps against stock Ray Tune, Optuna alone and RL Zoo's tuner
 	@bash benchmarks/tuning/run
+
+sbom: setup  ## list what the lock file holds, with licences, as CycloneDX (dist/sbom.cdx.json)
+	@# the tool has requirements of its own, which must not change the environment it describes
+	@test -x build/sbom/bin/cyclonedx-py || ($(PYTHON) -m venv build/sbom && build/sbom/bin/python -m pip install --quiet cyclonedx-bom==7.5.0)
+	@mkdir -p dist
+	@build/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-format JSON --output-file dist/sbom.cdx.json $(BIN)/python
+	@$(BIN)/python .ci/sbom.py dist/sbom.cdx.json constraints.txt requirements-data.txt
 
 clean:  ## remove what is built, keep runs
 	@rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

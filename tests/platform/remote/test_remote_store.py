@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from trivium.platform.remote.bucket import Bucket
+from trivium.platform.remote.working_copy import is_safe
 from trivium.platform.store import Store
 
 JOB = """\
@@ -250,3 +251,38 @@ def test_two_machines_never_get_the_same_number(s3, machine) -> None:
     machine("b")
     second = Store(uri).create("digits")
     assert [first.id, second.id] == ["digits-1", "digits-2"]
+
+
+@pytest.mark.parametrize("name", ["../../evil", "..", "a/../../b", "/etc/x", "a\\..\\b", ""])
+def test_a_name_from_the_store_cannot_climb_out_of_the_run(name: str) -> None:
+    assert not is_safe(name)
+
+
+def test_a_manifest_that_names_files_elsewhere_is_refused(s3, machine, job, type_command) -> None:
+    uri = s3.new_store()
+    machine("a")
+    assert type_command("train", job(1), "--store", uri).code == 0
+    store = Bucket(uri)
+    key = "digits-1/checkpoints/best/manifest.json"
+    manifest = json.loads(store.get(key) or b"")
+    for change in (
+        {"files": {"../../../evil": [1, "00"]}},
+        {"folder": "../../digits-2"},
+    ):
+        store.put(key, json.dumps(manifest | change).encode())
+        machine(f"b-{len(change)}")
+        typed = type_command("evaluate", "1", "--store", uri)
+        assert typed.code == 1
+        assert typed.err.strip() == f"{uri}/digits-1: {key} names files outside of its folder"
+
+
+def test_keys_in_a_uri_reach_no_file_and_no_screen(s3, machine, job, type_command) -> None:
+    uri = s3.new_store()
+    machine("a")
+    keyed = uri.replace("s3://", "s3://AKIAIOSFODNN7EXAMPLE:verysecretkey@")
+    typed = type_command("train", job(1), "--store", keyed)
+    assert typed.code == 0, typed.err
+    written = b"".join(s3.files(uri).values()).decode("utf-8", "replace")
+    for text in (typed.out, typed.err, written, str(Store(keyed).root)):
+        assert "verysecretkey" not in text and "AKIAIOSFODNN7EXAMPLE" not in text
+    assert "s3://***@bucket" in typed.out
