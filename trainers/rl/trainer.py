@@ -152,9 +152,16 @@ def best_checkpoint(run: RunFolder) -> Path:
     """The folder of the best checkpoint, or of the last when there is no best yet.
 
     Raises:
-        RunFailed: the run has neither.
+        RunFailed: the run has neither, or its best is not what was written.
     """
-    checkpoint = run.checkpoint("best") or run.checkpoint("last")
+    best = run.checkpoint("best")
+    if best is None and (run.checkpoints / "best").exists():
+        raise RunFailed(
+            f"{run.id}: {run.checkpoints / 'best'} is damaged: its files are not those that its "
+            f"manifest.json lists. Copy it back from where it is whole, or train again: "
+            f"trivium reproduce {run.id}"
+        )
+    checkpoint = best or run.checkpoint("last")
     if checkpoint is None:
         raise RunFailed(f"{run.id} has no checkpoint: it ended before its first one was written")
     return checkpoint.path
