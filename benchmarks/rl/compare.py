@@ -12,6 +12,7 @@ made: when, by which command, under which load.
 
 import argparse
 import shlex
+import signal
 import sys
 import time
 from pathlib import Path
@@ -34,8 +35,15 @@ def main() -> int:
     if load > 0.5:
         print(f"warning: other work runs here (load {load:.2f}): noisy figures")
     record = Record.read(machine(PEERS)) if args.keep else Record(machine(PEERS))
-    found = _measure_all(args)
-    if not found:
+    found: list[Measurement] = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    is_stopped = False
+    try:
+        _measure_all(args, found)
+    except KeyboardInterrupt:
+        is_stopped = True
+        print(f"stopped after {len(found)} measurements")
+    if not found and not is_stopped:
         sys.exit(f"nothing here has all of the words {' '.join(args.only)}")
     part = Part(
         command=shlex.join(["bash", "benchmarks/rl/run", *sys.argv[1:]]),
@@ -51,9 +59,9 @@ def main() -> int:
     verdicts = [v for goal in GOALS if (v := goal.judge(measurements)) is not None]
     print("", *figures(measurements), "", *goals(verdicts), sep="\n")
     is_whole = len(verdicts) == len(GOALS)
-    if args.keep or not (args.only or args.seeds):
+    if found and (args.keep or not (args.only or args.seeds or is_stopped)):
         record.write(verdicts, is_whole)
-    return 0 if all(v.is_reached for v in verdicts) else 1
+    return 0 if not is_stopped and all(v.is_reached for v in verdicts) else 1
 
 
 def _arguments() -> argparse.Namespace:
@@ -68,8 +76,8 @@ def _is_asked(args: argparse.Namespace, text: str) -> bool:
     return all(word in text for word in args.only)
 
 
-def _measure_all(args: argparse.Namespace) -> list[Measurement]:
-    found: list[Measurement] = []
+def _measure_all(args: argparse.Namespace, found: list[Measurement]) -> None:
+    """Put what is asked for into `found`, one after the other."""
     subjects = [s for s in SUBJECTS if _is_asked(args, f"{s.task} {s.name}")]
     most = max((s.num_seeds for s in SUBJECTS), default=0)
     for number, seed in enumerate(args.seeds or range(most)):
@@ -82,7 +90,6 @@ def _measure_all(args: argparse.Namespace) -> list[Measurement]:
         found += [_show(m) for m in measure_runners()]
     if _is_asked(args, ENV_SPEED):
         found += [_show(m) for m in measure_env_speed()]
-    return found
 
 
 def _show(m: Measurement) -> Measurement:
