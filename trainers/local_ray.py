@@ -29,6 +29,12 @@ JOINED_ENVIRONMENT: Mapping[str, str] = {
 }
 """What Ray reads from the environment of whoever uses it; a user's own value wins."""
 
+CLUSTER_ENVIRONMENT: Mapping[str, str] = {
+    **JOINED_ENVIRONMENT,
+    "RAY_TRAIN_ENABLE_STATE_TRACKING": "1",  # the dashboard shows training runs, for one actor more
+}
+"""The same for a cluster that was asked for by address."""
+
 LOCAL_ENVIRONMENT: Mapping[str, str] = {
     **JOINED_ENVIRONMENT,
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -83,11 +89,12 @@ def ray_session(
             try:
                 yield True
             finally:
+                _refill(ray, warm)
                 ray.shutdown()
         return
     address = address or "local"
     if address != "local":
-        with _environment(JOINED_ENVIRONMENT):
+        with _environment(CLUSTER_ENVIRONMENT):
             _join(ray, address, working_dir, level, verbose)
             try:
                 yield False
@@ -156,6 +163,31 @@ def _join_warm(ray: Any, warm: WarmCluster, level: int, verbose: bool) -> None:
     raylet.AuthenticationTokenLoader.instance().reset_cache()
     with _returning(_muted(verbose)):
         ray.init(address=warm.address, logging_level=level, log_to_driver=verbose)
+
+
+def _refill(ray: Any, warm: WarmCluster) -> None:
+    """Have the cluster start new workers: those of a command end with it, and others take seconds.
+
+    They start while nobody waits. Ray has no function for it, only the call that this makes; where
+    a later Ray has not, the next command's workers are started when it asks for them.
+    """
+    with contextlib.suppress(Exception):
+        grpc = importlib.import_module("grpc")
+        messages = importlib.import_module("ray.core.generated.node_manager_pb2")
+        services = importlib.import_module("ray.core.generated.node_manager_pb2_grpc")
+        common = importlib.import_module("ray.core.generated.common_pb2")
+        (node,) = (n for n in ray.nodes() if n["Alive"])
+        request = messages.PrestartWorkersRequest(
+            language=common.Language.PYTHON,
+            num_workers=warm.num_cpus,
+            keep_alive_duration_secs=24 * 3600,
+        )
+        token = f"Bearer {warm.token_file.read_text(encoding='utf-8')}"
+        place = f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
+        with grpc.insecure_channel(place) as channel:
+            services.NodeManagerServiceStub(channel).PrestartWorkers(
+                request, timeout=5, metadata=[("authorization", token)]
+            )
 
 
 def warm_environment() -> dict[str, str]:

@@ -61,7 +61,7 @@ def send(submission: Submission, cluster: Cluster, python: str) -> Submitted:
     import trivium
 
     job_id = f"{submission.name}-{secrets.token_hex(3)}"
-    metadata = {"job_submission_id": job_id, "name": submission.name, FROM: _origin(submission)}
+    metadata = {"job_submission_id": job_id, "job_name": submission.name, FROM: _origin(submission)}
     command = submission.demand.command
     with tempfile.TemporaryDirectory(prefix="trivium-upload-") as folder:
         package = Path(folder) / "working_dir.zip"

@@ -160,7 +160,7 @@ class _Walk:
             return self._secret(path, "secret: a private key")
         if path.is_symlink() and path.is_dir() and self.folder.is_relative_to(path.resolve()):
             return "a link to a folder above it"
-        if path.resolve() in self._stores:
+        if path.resolve() in self._stores or next(path.glob("*-*/run.json"), None):
             return "a store of runs"
         if self._made_anew.match_file(shown):
             return "of no use there"

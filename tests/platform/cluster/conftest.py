@@ -55,7 +55,7 @@ def head() -> Iterator[Head]:
         )
     address = f"http://127.0.0.1:{dashboard}"
     try:
-        wait_until_it_answers(address, token, process)
+        wait_until_it_answers(address, token, process, folder / "head.log")
         yield Head(address, token, base | own)
     finally:
         process.send_signal(signal.SIGTERM)  # ends the processes that it started, and only those
@@ -66,13 +66,15 @@ def head() -> Iterator[Head]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_until_it_answers(address: str, token: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_it_answers(
+    address: str, token: str, process: subprocess.Popen[bytes], log: Path
+) -> None:
     request = urllib.request.Request(
         f"{address}/nodes?view=summary", headers={"Authorization": f"Bearer {token}"}
     )
     until = time.monotonic() + START_S
     while time.monotonic() < until:
-        assert process.poll() is None, "the head ended"
+        assert process.poll() is None, log.read_text()[-2000:]
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 if b'"ALIVE"' in answer.read():

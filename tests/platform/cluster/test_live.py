@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ dataset: {source: breast-cancer}
 model: {name: mlp, hidden: [16]}
 algorithm: {name: supervised, epochs: 3}
 """
+pytestmark = pytest.mark.timeout(1200)  # on a busy machine each job takes minutes
 RAY = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
 
 
@@ -41,7 +43,7 @@ def run(words: list[str], folder: Path, environment: dict[str, str]) -> tuple[in
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=500,
+        timeout=900,
         check=False,
     )
     return done.returncode, done.stdout
@@ -54,6 +56,14 @@ def trivium(head: Any, folder: Path, *words: str) -> tuple[int, str]:
 def run_info(store: Path, id: str) -> dict[str, object]:
     info: dict[str, object] = json.loads((store / id / "run.json").read_text())
     return info
+
+
+def answer(head: Any, path: str) -> Any:
+    request = urllib.request.Request(
+        head.address + path, headers={"Authorization": f"Bearer {head.token}"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as found:
+        return json.load(found)
 
 
 def test_a_job_is_checked_shown_sent_followed_and_kept(head: Any, project: Path) -> None:
@@ -101,6 +111,8 @@ def test_two_workers_are_the_clusters(head: Any, project: Path) -> None:
     assert code == 0, text
     assert "asks     2 CPUs (2 workers x 1 CPU)" in text
     assert "== job-1: finished ==" in text
+    runs = answer(head, "/api/train/v2/runs/v1")["train_runs"]
+    assert [run["name"] for run in runs] == ["job-1"], "the dashboard shows the training run"
 
 
 def test_stop_has_the_job_save_first(head: Any, project: Path) -> None:
@@ -114,7 +126,8 @@ def test_stop_has_the_job_save_first(head: Any, project: Path) -> None:
         time.sleep(0.5)
     code, text = trivium(head, project, "stop")
     assert code == 0, text
-    assert run_info(project / "runs", "job-1")["status"] == "stopped"
+    info = run_info(project / "runs", "job-1")
+    assert info["status"] == "stopped", info["error"]
     assert (project / "runs" / "job-1" / "checkpoints").is_dir()
     code, text = trivium(head, project, "attach")
     assert code == 130

@@ -30,6 +30,7 @@ def project(tmp_path: Path) -> Path:
         ".git/HEAD": "ref: x",
         ".venv/bin/python": "x" * 1000,
         "runs/digits-1/run.json": "{}",
+        "old-runs/digits-1/run.json": "{}",
         "__pycache__/my_models.pyc": "x",
         ".trivium/submitted.jsonl": "{}",
     }
@@ -53,6 +54,7 @@ def test_secrets_the_store_and_what_is_made_anew_stay_here(project: Path) -> Non
         "deploy.pem": "secret: keys",
         "notes/id_ed25519": "secret: keys",
         "notes/work_key": "secret: a private key",
+        "old-runs/": "a store of runs",
         "runs/": "a store of runs",
         "service-account.json": "secret: credentials",
     }
