@@ -17,7 +17,6 @@ from typing import Any
 
 from trivium.platform.errors import UserError, nearest
 
-
 _FOLDERS: list[Path] = []
 """Of the job files that were read, the last first."""
 
