@@ -60,6 +60,9 @@ def render_page(run: RunFolder, metrics: Sequence[Metric] = ()) -> str:
     children = run.children()
     groups = curve_groups(records) if records else mean_groups([c.metrics() for c in children])
     place = _best_place(run, records)
+    if len(records) == 1:  # a single report is no curve: the table of scores has it
+        told = dict(score_table(run, records).rows)
+        groups = [g for g in groups if g.title not in told]
     charts = [c for g in groups if (c := draw(g, place)) is not None]
     score = main_score(run)
     has_ended_well = run.status == "finished"
@@ -204,7 +207,7 @@ def _children(run: RunFolder, children: Sequence[RunFolder]) -> Grid | None:
         for c, s in zip(children, scores, strict=True)
     ]
     whole = main_score(run)
-    has_interval = whole is not None and "interval_95" in run.result
+    has_interval = whole is not None and whole.name == name and "interval_95" in run.result
     note = f"Mean and 95% confidence interval: {whole}" if has_interval else ""
     columns = ("run", "status", "seed", name, "duration")
     return Grid(columns, tuple(rows), note, title=_parts(run).capitalize())
