@@ -11,6 +11,7 @@ made: when, by which command, under which load.
 """
 
 import argparse
+import os
 import shlex
 import signal
 import sys
@@ -46,7 +47,7 @@ def main() -> int:
     if not found and not is_stopped:
         sys.exit(f"nothing here has all of the words {' '.join(args.only)}")
     part = Part(
-        command=shlex.join(["bash", "benchmarks/rl/run", *sys.argv[1:]]),
+        command=_command(),
         began=time.strftime(
             "%Y-%m-%d %H:%M", time.gmtime(time.time() - time.perf_counter() + began)
         ),
@@ -70,6 +71,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="*", type=int, help="these seeds instead of its own")
     parser.add_argument("--keep", action="store_true", help="put it into results.json")
     return parser.parse_args()
+
+
+def _command() -> str:
+    words = ["bash", "benchmarks/rl/run", *sys.argv[1:]]
+    limit = os.environ.get("RACE_LIMIT_S")
+    return shlex.join(words if limit is None else [f"RACE_LIMIT_S={limit}", *words])
 
 
 def _is_asked(args: argparse.Namespace, text: str) -> bool:

@@ -21,7 +21,7 @@ PEERS = ROOT / "benchmarks/.venv-rl/bin/python"
 PYTHON = ROOT / ".venv/bin/python"
 TRIVIUM = ROOT / ".venv/bin/trivium"
 TIMEOUT_S = 1800
-RLLIB_LIMIT_S = 150
+RLLIB_LIMIT_S = 120
 """What stock RLlib is given on LunarLander: more than 4 times what Trivium takes."""
 
 

@@ -245,7 +245,8 @@ class Learner:
         """Shorten the gradient to max_grad_norm; its length before."""
         longest = self._plan.policy.max_grad_norm
         if longest is None:
-            return torch.linalg.vector_norm(self._gradient)
+            norm: torch.Tensor = torch.linalg.vector_norm(self._gradient)
+            return norm
         return shorten_(self._gradient, longest)
 
     def _size(self, rollout: Rollout, rows: NDArray[np.intp]) -> int:

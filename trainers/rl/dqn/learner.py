@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from trivium.trainers.rl.adam import FlatAdam, flatten_parameters, shorten_
 from trivium.trainers.rl.dqn.gradient import pass_of, untraced
@@ -18,7 +17,7 @@ from trivium.trainers.rl.dqn.settings import DqnSettings
 class Learner:
     """Learns `network` from drawn batches; N transitions, A actions."""
 
-    def __init__(self, network: nn.Module, settings: DqnSettings) -> None:
+    def __init__(self, network: QNetwork, settings: DqnSettings) -> None:
         self.network = network
         self.target = copy.deepcopy(network).requires_grad_(False).eval()
         self.gradient_steps = 0
@@ -66,7 +65,6 @@ class Learner:
     def update_statistics(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
         """Normalise observations by these from now on, in network and target."""
         for network in (self.network, self.target):
-            assert isinstance(network, QNetwork)
             network.encoder.update_statistics(mean, variance)
 
     def get_state(self) -> dict[str, Any]:
