@@ -1,12 +1,14 @@
 """Keep of a CycloneDX list what the lock files hold: `python .ci/sbom.py SBOM LOCK...`.
 
-An environment also holds what somebody tried in it. Every locked package must be in the list, at
-its locked version; which of them name no licence is printed. Exit code 1 when one is missing.
+An environment also holds what somebody tried in it. What is locked but not installed (tools that
+build the wheel) is listed with its version alone; which packages name no licence is printed. Exit
+code 1 when one is installed at another version than the locked one.
 """
 
 import json
 import re
 import sys
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ def canonical(name: str) -> str:
 
 
 def keep_locked(bom: dict[str, Any], pins: dict[str, str]) -> list[str]:
-    """Drop what is not locked from `bom`; returns what is locked and missing from it."""
+    """Make `bom` a list of what is locked; returns what is installed at another version."""
     kept = [c for c in bom["components"] if canonical(c["name"]) in pins]
     found = {canonical(c["name"]): c["version"] for c in kept}
     references = {c["bom-ref"] for c in kept} | {bom["metadata"]["component"]["bom-ref"]}
@@ -40,12 +42,28 @@ def keep_locked(bom: dict[str, Any], pins: dict[str, str]) -> list[str]:
         for d in bom.get("dependencies", [])
         if d["ref"] in references
     ]
+    for component in kept:
+        if not component.get("licenses") and (named := own_licence(component["name"])):
+            component["licenses"] = [{"license": {"name": named}}]
+    for name in sorted(pins.keys() - found.keys()):
+        purl = f"pkg:pypi/{name}@{pins[name]}"
+        fields = {"type": "library", "bom-ref": purl, "name": name, "purl": purl}
+        kept.append(fields | {"version": pins[name]})
     return sorted(
-        f"{name}=={version} (installed: {found.get(name, 'not at all')})"
+        f"{name}=={version} (installed: {found[name]})"
         for name, version in pins.items()
         # a build has a local version: torch 2.13.0+cpu is 2.13.0
-        if found.get(name, "").partition("+")[0] != version.partition("+")[0]
+        if name in found and found[name].partition("+")[0] != version.partition("+")[0]
     )
+
+
+def own_licence(name: str) -> str:
+    """What the installed package itself says, where the tool did not understand it."""
+    try:
+        said = metadata(name)
+    except PackageNotFoundError:
+        return ""
+    return str(said.get("License-Expression") or said.get("License") or "").partition("\n")[0]
 
 
 def without_licence(bom: dict[str, Any]) -> list[str]:
@@ -57,14 +75,14 @@ def main() -> None:
     """Rewrite the list and say what is wrong with it."""
     file, *locks = map(Path, sys.argv[1:])
     bom = json.loads(file.read_text(encoding="utf-8"))
-    missing = keep_locked(bom, locked(locks))
+    other = keep_locked(bom, locked(locks))
     file.write_text(json.dumps(bom, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     silent = without_licence(bom)
     print(f"{file}: {len(bom['components'])} components, {len(silent)} without a licence")
     if silent:
         print(f"no licence named by: {', '.join(silent)}")
-    if missing:
-        sys.exit("locked, but not installed as locked:\n  " + "\n  ".join(missing))
+    if other:
+        sys.exit("installed at another version than locked:\n  " + "\n  ".join(other))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from trivium.platform.checkpoint import Checkpoint, read_checkpoint
 from trivium.platform.errors import UserError
 from trivium.platform.exhibit import Exhibit, from_json
 from trivium.platform.job import Job, JobFile, open_job, read_job
-from trivium.platform.remote.kept import checkpoint_fetched, checkpoint_published, copy_of, place_of
+from trivium.platform.remote.copies import copy_of, place_of
 from trivium.platform.remote.publisher import ALIVE
+from trivium.platform.remote.reading import checkpoint_fetched, checkpoint_published
 
 DEAD_AFTER_S = 90.0
 """A run on another machine that has shown no life for so long is not running."""

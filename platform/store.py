@@ -2,7 +2,7 @@
 
 A local store is a folder. A remote one (`s3://bucket/path`, `gs://`, any `pyarrow.fs` URI) is seen
 through a folder in the cache, into which is fetched what is asked for; see
-`trivium.platform.remote.kept`.
+`trivium.platform.remote`.
 """
 
 import os
@@ -14,7 +14,8 @@ from pathlib import Path
 
 from trivium.platform.errors import UserError, nearest
 from trivium.platform.remote.bucket import Bucket, explain, is_uri
-from trivium.platform.remote.kept import listed, open_store, refreshed
+from trivium.platform.remote.copies import open_store
+from trivium.platform.remote.reading import listed, refreshed
 from trivium.platform.run import RunFolder
 
 _RUN = re.compile(r"(?P<name>[^/]+)-(?P<number>\d+)")

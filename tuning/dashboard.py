@@ -4,7 +4,7 @@ import sys
 
 from trivium.platform.errors import UserError
 from trivium.platform.exposure import LOOPBACK, warning_of
-from trivium.platform.remote.kept import followed
+from trivium.platform.remote.reading import followed
 from trivium.platform.run import RunFolder
 from trivium.tuning.plan import read_plan
 from trivium.tuning.study import JOURNAL, open_storage

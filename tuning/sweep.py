@@ -23,7 +23,8 @@ from trivium.platform.errors import RunFailed, TriviumError, UserError
 from trivium.platform.interrupt import Interrupted, listening
 from trivium.platform.job import Job, write_job
 from trivium.platform.logs import logged
-from trivium.platform.remote.kept import kept, refreshed
+from trivium.platform.remote.kept import kept
+from trivium.platform.remote.reading import refreshed
 from trivium.platform.run import RunFolder, process_started, utc_now, write_json
 from trivium.platform.run_writer import STOP_FILE
 from trivium.platform.runner import Screen, begin, error_text, write_report

@@ -18,7 +18,7 @@ from ray import tune
 from trivium.platform.errors import TriviumError
 from trivium.platform.exhibit import Metric
 from trivium.platform.interrupt import Interrupted
-from trivium.platform.remote.kept import arrive, left, ticket_of
+from trivium.platform.remote.travel import arrive, left, ticket_of
 from trivium.platform.repeats import resume_repeats
 from trivium.platform.run import Record, RunFolder, write_json
 from trivium.platform.run_writer import STOP_FILE

@@ -11,7 +11,7 @@ from trivium.platform.curves import Curve, axis, curve
 from trivium.platform.errors import UserError
 from trivium.platform.redact import redact
 from trivium.platform.remote.bucket import is_uri
-from trivium.platform.remote.kept import copy_of
+from trivium.platform.remote.copies import copy_of
 from trivium.platform.run import Record, RunFolder
 
 _LOG_BYTES = 20_000

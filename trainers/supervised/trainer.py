@@ -21,7 +21,8 @@ from trivium.platform.errors import Mistake, RunFailed, UserError
 from trivium.platform.exhibit import Evaluation, Metric
 from trivium.platform.logs import Echo, printing_to
 from trivium.platform.registry import find
-from trivium.platform.remote.kept import returned, ticket_of, visiting
+from trivium.platform.remote.kept import returned
+from trivium.platform.remote.travel import ticket_of, visiting
 from trivium.platform.run import RunFolder, write_json
 from trivium.platform.run_writer import RunWriter
 from trivium.platform.settings import build, read_component

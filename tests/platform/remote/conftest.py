@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from trivium.platform.remote import bucket as bucket_module
-from trivium.platform.remote import kept
+from trivium.platform.remote import copies
 
 HERE = Path(__file__).parent
 CREDENTIALS = {
@@ -132,7 +132,7 @@ def machine(
         if not (cache / "datasets").exists():
             (cache / "datasets").symlink_to(prepared)
         monkeypatch.setenv("TRIVIUM_CACHE", str(cache))
-        for known in (kept._stores, kept._copies, kept._publishers, kept._tokens):
+        for known in (copies.stores, copies.copies, copies.publishers, copies.tokens):
             known.clear()
         return {"TRIVIUM_CACHE": str(cache)}
 

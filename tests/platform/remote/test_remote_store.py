@@ -131,7 +131,7 @@ def test_a_server_that_dies_for_ten_seconds_is_waited_for_and_training_goes_on(
     env = machine("a")
     process = start("train", job(400), "--store", uri, **env)
     here = Store(uri).root / "digits-1" / "metrics.jsonl"
-    wait_until(lambda: published(store, "digits-1") > 0)
+    wait_until(lambda: published(store, "digits-1") > 0 and here.exists())
     s3.down()
     before = here.read_text().count("\n")
     time.sleep(10)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from trivium.platform.errors import UserError
-from trivium.platform.remote.kept import arrive, kept, returned, ticket_of
+from trivium.platform.remote.kept import kept, returned
+from trivium.platform.remote.travel import arrive, ticket_of
 from trivium.platform.run import RunFolder, write_json
 from trivium.platform.store import Store
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from trivium.platform.logs import printing_to
-from trivium.platform.remote.kept import visiting
+from trivium.platform.remote.travel import visiting
 from trivium.platform.run import RunFolder
 from trivium.platform.run_writer import RunWriter
 
