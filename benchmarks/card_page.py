@@ -47,7 +47,7 @@ def supervised_part(results: dict[str, Any]) -> list[str]:
     head = "job|score|mean|95% interval|seeds|goal|baseline|verdict|s per seed"
     done = [c for c in SUPERVISED if c.job in results]
     rows = [_supervised_row(card, results[card.job]) for card in done]
-    return [_table(head, rows), *_origin(results, done)]
+    return [_table(head, rows), *_without(results, SUPERVISED), *_origin(results, done)]
 
 
 def reinforcement_part(results: dict[str, Any]) -> list[str]:
@@ -67,13 +67,20 @@ def reinforcement_part(results: dict[str, Any]) -> list[str]:
             "busy, and paused the training at times: the wall time is longer than on a machine "
             "at rest, the CPU time hardly."
         ]
-    return [_table(head, rows), *load, *_origin(results, done)]
+    without = _without(results, REINFORCEMENT)
+    return [_table(head, rows), *load, *without, *_origin(results, done)]
 
 
 def _table(head: str, rows: list[list[str]]) -> str:
     names = head.split("|")
     lines = [names, ["---"] * len(names), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _without(results: dict[str, Any], cards: tuple[Card, ...]) -> list[str]:
+    missing = [f"[{c.job}]({c.job}.yaml)" for c in cards if c.job not in results]
+    listed = ", ".join(missing)
+    return [f"Not measured yet, so what they reach is not known: {listed}."] if missing else []
 
 
 def _origin(results: dict[str, Any], cards: list[Card]) -> list[str]:
