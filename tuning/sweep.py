@@ -9,12 +9,11 @@ Trials on other machines than the driver's need a remote store, or one on a shar
 """
 
 import contextlib
-import math
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from trivium.tuning.study import SweepSearch
 
 TUNE_ENVIRONMENT: Mapping[str, str] = {
-    "RAY_prestart_worker_first_driver": "0",  # see _workers_ahead
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # result.json, progress.csv, events of each trial
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the first Ctrl-C lets trials save
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial has no value
@@ -50,6 +48,9 @@ TUNE_ENVIRONMENT: Mapping[str, str] = {
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 """What Ray Tune reads from the environment, for the time of a sweep; a user's own value wins."""
+ON_DEMAND: Mapping[str, str] = {"RAY_prestart_worker_first_driver": "0"}
+"""Trials of one worker: a process that Ray starts ahead and that still imports when Tune asks for
+its actors gets none of them, so that twice as many would import on the same cores."""
 SAVING_S = 20.0
 """How long trials that were told to stop may take to save before their worker goes."""
 
@@ -263,19 +264,18 @@ def search(sweep: Sweep, verbose: bool = False) -> None:
     """Run what is left of the sweep on Ray Tune, in reused actors."""
     plan = sweep.plan
     num_cpus = max(1.0, plan.num_concurrent * plan.cpus_of_all_workers)
+    is_alone = plan.job.resources.num_workers == 1
     with (
-        _environment(TUNE_ENVIRONMENT),
+        _environment({**TUNE_ENVIRONMENT, **(ON_DEMAND if is_alone else {})}),
         tempfile.TemporaryDirectory(prefix="trivium-tune-") as folder,
         ray_session(
             num_cpus=num_cpus,
             working_dir=plan.job.base,
             preload=_preloaded(),
             verbose=verbose,
-        ) as is_own,
+        ),
     ):
-        await_workers = _workers_ahead(plan, num_cpus) if is_own else _no_wait
         searcher = _searcher(sweep)
-        await_workers()
         try:
             _tune(sweep, searcher, Path(folder), verbose)
         finally:
@@ -285,29 +285,6 @@ def search(sweep: Sweep, verbose: bool = False) -> None:
 def _preloaded() -> list[str]:
     """What workers import while they wait: torch when the job's check needed it here too."""
     return [*(["torch"] if "torch" in sys.modules else []), "ray.tune", "trivium.tuning.trial"]
-
-
-def _workers_ahead(plan: Plan, num_cpus: float) -> Callable[[], None]:
-    """Begin to start a process for each trial at once; the returned function waits for them.
-
-    Ray starts some ahead too, but an actor that is asked for before they have done their imports
-    gets one more process: then twice as many import on the same cores. These hold the CPUs until
-    they are ready, and become the trials' actors.
-    """
-    import ray
-
-    count = plan.num_concurrent if plan.job.resources.num_workers == 1 else math.ceil(num_cpus)
-    start = ray.remote(num_cpus=num_cpus / count)(_no_wait)
-    started = [start.remote() for _ in range(count)]
-
-    def wait() -> None:
-        ray.get(started)
-
-    return wait
-
-
-def _no_wait() -> None:
-    """Nothing to do, nothing to wait for."""
 
 
 def _searcher(sweep: Sweep) -> "SweepSearch":
