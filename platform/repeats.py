@@ -6,9 +6,11 @@ comparison. There is no model of the whole: each child keeps its own.
 """
 
 import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from trivium.platform.errors import UserError
 from trivium.platform.exhibit import Cell, Table, to_json
 from trivium.platform.interrupt import Interrupted, listening
 from trivium.platform.interval import mean_and_interval
@@ -62,6 +64,9 @@ def _train_children(
 ) -> RunFolder:
     repeats = job.repeats
     assert repeats is not None
+    if _is_whole(parent):
+        on_child(parent.children())
+        return parent
     _amend(parent, status="running", error=None, ended=None)
     children: list[RunFolder] = []
     try:
@@ -85,6 +90,20 @@ def _train_children(
     _amend(parent, status="finished", ended=utc_now())
     write_report(parent)
     return RunFolder(parent.path)
+
+
+def _is_whole(parent: RunFolder) -> bool:
+    """Whether it is finished: a sweep may hand one run to two workers, one after the other.
+
+    Raises:
+        UserError: another process of this machine is at it.
+    """
+    found = RunFolder(parent.path)
+    info = found.info
+    is_here = info.get("host") == socket.gethostname() and info.get("pid") != os.getpid()
+    if found.status == "running" and is_here:
+        raise UserError(f"{found.id} is running (process {info['pid']}); stop it first")
+    return found.status == "finished"
 
 
 def _train_child(

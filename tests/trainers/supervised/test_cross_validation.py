@@ -184,3 +184,31 @@ def test_interval_of_folds_by_time_counts_what_came_before() -> None:
     )
     assert job.repeats is not None
     assert job.repeats.overlap == pytest.approx(np.mean([1, 1 / 2, 1 / 3]))
+
+
+def test_a_run_over_folds_that_is_whole_or_being_trained_is_left_alone(
+    job: Path, type_command
+) -> None:
+    from trivium.platform.errors import UserError
+    from trivium.platform.interrupt import Interrupted
+    from trivium.platform.repeats import resume_repeats
+    from trivium.platform.run import process_started, write_json
+    from trivium.platform.runner import Screen
+
+    assert type_command("train", job, "--store", job.parent / "runs").code == 0
+    run = RunFolder(job.parent / "runs" / "digits-1")
+    told: list[int] = []
+
+    def again(**info: object) -> None:
+        write_json(run.path / "run.json", run.info | info)
+        resume_repeats(run, run.job(), Screen(), lambda c: told.append(len(c)), lambda: True)
+
+    again()
+    assert told == [3] and RunFolder(run.path).status == "finished"
+    other = os.getppid()
+    with pytest.raises(UserError) as caught:
+        again(status="running", pid=other, pid_started=process_started(other))
+    assert str(caught.value) == f"digits-1 is running (process {other}); stop it first"
+    with pytest.raises(Interrupted) as stopped:
+        again(status="stopped")
+    assert str(stopped.value) == "stopped after 0 of 3 folds; all is saved"
