@@ -165,13 +165,14 @@ def _scores(
     if verdict is None:
         child = RunFolder(run.path / "children" / str(best.number))
         others = child.result.get("metrics", {})
-        return {"winner": None, "metrics": {objective.metric: best.value} | others}
+        own: dict[str, float | None] = {objective.metric: best.value}
+        return {"winner": None, "metrics": own | {k: v for k, v in others.items() if k not in own}}
     winner = verdict.winner
     metrics, intervals = {objective.metric: winner.mean}, {objective.metric: winner.half_width}
     finals = [c for c in children_of(run) if c.path.name.startswith(f"{winner.of}-seed")]
     scored: list[Mapping[str, float]] = [c.result.get("metrics", {}) for c in finals]
     for name in scored[0]:
-        if all(name in s for s in scored):
+        if name not in metrics and all(name in s for s in scored):
             metrics[name], intervals[name] = mean_and_interval([s[name] for s in scored])
     return {
         "winner": winner.of,
