@@ -50,3 +50,17 @@ def listening(on_first: Callable[[], None]) -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def kept_handlers() -> Iterator[None]:
+    """Put the handlers of SIGINT and SIGTERM back afterwards: Ray replaces them when it starts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from trivium.platform.interrupt import kept_handlers
 from trivium.platform.job import Job
 from trivium.platform.run import Record, RunFolder
 
@@ -132,7 +133,10 @@ def _has_ray() -> bool:
         return True
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:
         return False
-    ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.ERROR)
+    with kept_handlers():
+        ray.init(
+            address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.ERROR
+        )
     return True
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from trivium.platform.cluster.warm import WarmCluster, find_warm
 from trivium.platform.errors import UserError
+from trivium.platform.interrupt import kept_handlers
 
 JOINED_ENVIRONMENT: Mapping[str, str] = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else each start prints a FutureWarning
@@ -32,6 +33,9 @@ JOINED_ENVIRONMENT: Mapping[str, str] = {
 CLUSTER_ENVIRONMENT: Mapping[str, str] = {
     **JOINED_ENVIRONMENT,
     "RAY_TRAIN_ENABLE_STATE_TRACKING": "1",  # the dashboard shows training runs, for one actor more
+    # Stock gives workers 60 s to start and then begins anew; a machine that is just being started,
+    # or fetches an image, needs longer, and an eternal beginning never ends.
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "1800",
 }
 """The same for a cluster that was asked for by address."""
 
@@ -105,7 +109,7 @@ def ray_session(
     try:
         preloaded = {"RAY_preload_python_modules": ",".join(preload)}
         with _environment({**LOCAL_ENVIRONMENT, **preloaded}):
-            with _returning(_left_out(dashboard, verbose)):
+            with _returning(_left_out(dashboard, verbose)), kept_handlers():
                 ray.init(
                     address="local",
                     num_cpus=max(1, ceil(num_cpus)),
@@ -145,7 +149,7 @@ def _join(ray: Any, address: str, working_dir: Path | None, level: int, verbose:
     try:
         _demand_listener(address)
         _use_token_if_there_is_one()
-        with _returning(_muted(verbose)):
+        with _returning(_muted(verbose)), kept_handlers():
             ray.init(
                 address=address, runtime_env=runtime_env, logging_level=level, log_to_driver=verbose
             )
@@ -161,7 +165,7 @@ def _join_warm(ray: Any, warm: WarmCluster, level: int, verbose: bool) -> None:
     raylet: Any = importlib.import_module("ray._raylet")  # its types name only a part of it
     raylet.Config.initialize("")  # Ray has read how to authenticate when it was imported
     raylet.AuthenticationTokenLoader.instance().reset_cache()
-    with _returning(_muted(verbose)):
+    with _returning(_muted(verbose)), kept_handlers():
         ray.init(address=warm.address, logging_level=level, log_to_driver=verbose)
 
 

@@ -113,7 +113,8 @@ def read_capacity(cluster: Cluster, kinds: Sequence[NodeKind] = ()) -> Capacity:
             for n in alive
         ],
         used={kind: float(usage[kind][0]) for kind in KINDS if kind in usage},
-        hostnames=frozenset(str(n.get("hostname")) for n in alive),
+        # The node's own `hostname` comes with its first report, a while after it lives.
+        hostnames=frozenset(str(n["raylet"].get("nodeManagerHostname")) for n in alive),
         kinds=kinds,
         starting=_starting(report),
         failures=[str(f) for f in report.get("failedNodes") or ()],

@@ -38,6 +38,7 @@ def head() -> Iterator[Head]:
     gcs, dashboard, agent, grpc, metrics, client = free_ports(6)
     own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "RAY_USAGE_STATS_ENABLED": "0"}
     own["RAY_DASHBOARD_STARTUP_TIMEOUT_S"] = str(START_S)  # a busy machine takes its time
+    own["RAY_worker_niceness"] = "0"  # and stock workers would give way to all else on it
     base = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     # Jobs call plain `python` and `trivium`, as they do in an image.
     base["PATH"] = f"{Path(sys.executable).parent}:{base['PATH']}"
