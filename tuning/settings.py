@@ -132,7 +132,7 @@ class TuneSettings(Settings):
                 f"scheduler: {self.scheduler.name} compares trials by one metric while they train; "
                 "with metrics every trial trains to its end: leave scheduler out"
             )
-        if "final" in self.model_fields_set and self.final.top > 0:
+        if self.final != FinalSettings() and self.final.top > 0:  # job.yaml writes the default out
             raise ValueError(
                 "final: names one winner, and with metrics there is none: leave final out"
             )

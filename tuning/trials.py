@@ -79,7 +79,7 @@ def _row(child: RunFolder, aims: Sequence[Objective]) -> TrialRow:
     return TrialRow(
         number=int(child.path.name),
         status="stopped early" if is_early else child.status,
-        value=value,
+        value=values[0] if values else value,
         num_reports=count,
         point=child.info.get("tune", {}).get("settings", {}),
         took_s=duration_s(child),
