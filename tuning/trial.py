@@ -113,7 +113,10 @@ class TrialThread(threading.Thread):
             if len(self._objectives) > 1:
                 measure_costs(self._child)
                 self._last[VALUES] = values_of(self._child, self._objectives)
-            if not self._last:
+            if VALUE not in self._last:  # it had made its last report before
+                value, count = best_value(self._child, self._objective)
+                self._last |= {} if value is None else {VALUE: value, REPORTS: count}
+            if VALUE not in self._last:
                 ended, reason = "failed", f"never reported {self._objective.metric}"
         except Interrupted as error:
             is_there = self._until is not None and self._last.get(REPORTS, 0) >= self._until

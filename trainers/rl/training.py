@@ -84,7 +84,7 @@ class Training:
             self._evaluate_and_report()
         elif steps >= self._next_report:
             self._report({})
-        if self._run.stop:
+        if self._run.stop and not self._is_over():
             self._stop()
         if self._run.checkpoint_due():
             self._save()
