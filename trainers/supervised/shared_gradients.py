@@ -96,7 +96,8 @@ class SharedMean:
 
 
 def _average(
-    state: SharedMean, bucket: torch.distributed.GradBucket
+    state: SharedMean,
+    bucket: torch.distributed.GradBucket,  # type: ignore[name-defined]  # has no types
 ) -> torch.futures.Future[torch.Tensor]:
     """DDP's communication hook."""
     state.average(bucket.buffer(), bucket.is_last())
