@@ -32,7 +32,7 @@ CORE = ("gcs_server", "raylet")
 START_S = 300
 PATIENT = {"RAY_DASHBOARD_STARTUP_TIMEOUT_S": str(START_S)}
 """On a busy machine the dashboard takes longer than the 60 s that Ray gives it."""
-STOP_S = 15.0
+STOP_S = 5.0
 
 
 @dataclass(frozen=True)
