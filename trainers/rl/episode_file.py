@@ -40,7 +40,7 @@ class RecordedEpisode(NamedTuple):
     """Ended in a state of no future; else it was truncated, or the recording stopped."""
 
 
-class EpisodeRecorder(gymnasium.Wrapper[Any, Any, Any, Any]):
+class EpisodeRecorder(gymnasium.Wrapper):  # type: ignore[misc]
     """Keeps the steps that are taken in `env` as rows of the file."""
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:

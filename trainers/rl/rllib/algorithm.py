@@ -86,7 +86,7 @@ class RllibAlgorithm(VectorAlgorithm):
             self._stack.close()
             raise RunFailed(f"RLlib cannot build {job.algorithm.name}: {error}") from error
         buffer = getattr(self.stock, "local_replay_buffer", None)
-        if hasattr(buffer, "rng"):
+        if buffer is not None and hasattr(buffer, "rng"):
             buffer.rng = np.random.default_rng(derive_seed(job.seed, "replay"))
         self._is_offline = job.algorithm.is_offline
         self._runner = make_runner(config)
@@ -160,7 +160,7 @@ class RllibAlgorithm(VectorAlgorithm):
         }
 
     def set_training_state(self, state: dict[str, Any]) -> bool:
-        """See `VectorAlgorithm`; exact for one offline learner."""
+        """See `VectorAlgorithm`; exact for one offline learner on the CPU."""
         self.stock.learner_group.set_state(state["learner_group"])
         set_left_out_state(self.stock.learner_group, state["left_out"])
         torch.set_rng_state(state["torch"])
@@ -174,7 +174,9 @@ class RllibAlgorithm(VectorAlgorithm):
         self.stock._iteration = int(state["iteration"])
         self.stock.metrics.set_state(state["metrics"])
         self._env_steps = int(state["env_steps"])
-        return self._is_offline and not self.stock.config.num_learners
+        config = self.stock.config
+        is_elsewhere = config.num_learners or config.num_gpus_per_learner
+        return self._is_offline and not is_elsewhere
 
     def cleanup(self) -> None:
         """Called by `stop`."""

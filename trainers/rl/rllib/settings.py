@@ -111,7 +111,7 @@ def _check_episodes(algorithm: str, episodes: Any, given: Mapping[str, Any]) -> 
             f"{algorithm} learns from episodes that it plays itself; leave it out "
             f"({', '.join(OFFLINE)} learn from recorded ones)",
         )
-    flat = given | dict(given.get("offline_data", {}))
+    flat = {**given, **given.get("offline_data", {})}
     if "dataset_num_iters_per_learner" in flat:
         raise UserError.at(
             "dataset_num_iters_per_learner",
