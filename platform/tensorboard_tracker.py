@@ -33,6 +33,8 @@ class TensorBoardTracker:
         self._job = job
         self._writer: EventsWriter | None = None
         self._step = 0
+        self._last: dict[str, float] = {}
+        """The newest value of each metric: a trial that was stopped early has no other scores."""
 
     def report(self, record: Record) -> None:
         """Write the record's metrics as scalars."""
@@ -42,6 +44,7 @@ class TensorBoardTracker:
             if self._writer is None:
                 self._writer = self._open()
             self._write(values)
+        self._last |= values
 
     def progress(self, done: float, total: int, unit: str) -> None:
         """Nothing: TensorBoard has no bar."""
@@ -60,10 +63,13 @@ class TensorBoardTracker:
         from tensorboardX.summary import hparams
 
         scores = {k: float(v) for k, v in run.result.get("metrics", {}).items()}
-        settings = {k: _plain(v) for k, v in flatten(dump(self._job)).items()}
+        # Of a sweep's trial what was searched: the page then compares those settings alone.
+        searched = run.info.get("tune", {}).get("settings")
+        chosen = flatten(dump(self._job)) if searched is None else searched
+        settings = {k: _plain(v) for k, v in chosen.items()}
         with contextlib.suppress(OSError):
             self._write(scores)
-            for summary in hparams(settings, scores):
+            for summary in hparams(settings, self._last | scores):
                 self._writer.write_event(Event(wall_time=time.time(), summary=summary))
             self._writer.close()
         self._writer = None

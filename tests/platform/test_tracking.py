@@ -63,6 +63,27 @@ class TestTensorBoard:
         start = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
         assert b"resources.num_workers" in start and b"digits-cnn" in start
 
+    def test_a_trial_stopped_early_shows_what_was_searched_and_its_last_values(
+        self, make_run: Any
+    ) -> None:
+        run = make_run(status="running")
+        settings = {"algorithm.lr": 0.01, "model.hidden": [16, 8]}
+        write_json(run.path / "run.json", run.info | {"tune": {"trial": 3, "settings": settings}})
+        run = RunFolder(run.path)
+        tracker = TensorBoardTracker(run, job_with(None))
+        for record in RECORDS:
+            tracker.report(record)
+        tracker.finish(end(run, "stopped", "stopped early by asha"))
+        plugin = pytest.importorskip("tensorboard.plugins.hparams.plugin_data_pb2")
+        events, said = self.events(run), plugin.HParamsPluginData()
+        said.ParseFromString(
+            events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+        )
+        assert set(said.session_start_info.hparams) == {"algorithm.lr", "model.hidden"}
+        assert said.session_start_info.hparams["model.hidden"].string_value == "[16, 8]"
+        said.ParseFromString(events.SummaryMetadata("_hparams_/experiment").plugin_data.content)
+        assert [m.name.tag for m in said.experiment.metric_infos] == ["train/loss"]
+
     def test_steps_are_environment_steps_in_reinforcement_learning(self, make_run: Any) -> None:
         run = make_run(status="running")
         tracker = TensorBoardTracker(run, job_with(None))
