@@ -20,7 +20,7 @@ VERBS: dict[str, str] = {
     "ensemble": "Combine a sweep's best trials and say what is gained over the best one.",
     "check": "Check a job whole, show what it would do, start nothing.",
     "evaluate": "Score a run's saved result again; fail when it falls short.",
-    "play": "Record the policy of a run, or play it on the screen.",
+    "play": "Record the policy of a run: a video, a GIF, or its steps.",
     "submit": "Run a command on a Ray cluster: checked, uploaded, followed.",
     "attach": "Follow a submitted job again, from a new terminal too.",
     "logs": "Print what a submitted job has written.",
