@@ -128,7 +128,8 @@ class RoundSearch(SweepSearch):
         """The trial needs no training in a round that goes to `until` reports."""
         child = self._folder(number)
         if not (child.path / "run.json").is_file():
-            return number < len(self.study.get_trials(deepcopy=False)) and not self._is_open(number)
+            known = self.study.get_trials(deepcopy=False)  # points to be tried first wait there
+            return number < len(known) and known[number].state.is_finished()
         if child.info["status"] in ("finished", "failed"):
             return True
         return until is not None and _saved_reports(child, self._objective) >= until

@@ -51,10 +51,11 @@ class TestTensorBoard:
 
     def test_curves_final_scores_and_settings_are_written(self, make_run: Any) -> None:
         run = make_run(status="running")
-        (tracker,) = tracked = trackers(run, job_with(None))
-        for record in RECORDS:
-            tracker.report(record)
-        tracker.close()
+        tracked = trackers(run, job_with(None))
+        for tracker in tracked:
+            for record in RECORDS:
+                tracker.report(record)
+            tracker.close()
         finish_tracking(tracked, end(run))
         events = self.events(run)
         assert set(events.Tags()["scalars"]) == {"train/loss", "test/accuracy"}
