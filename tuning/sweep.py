@@ -324,8 +324,10 @@ def _tune(sweep: Sweep, searcher: "SweepSearch", folder: Path, verbose: bool) ->
 
     plan = sweep.plan
     resources = {"CPU": plan.cpus_per_trial, "GPU": plan.settings.gpus_per_trial}
+    # A trial of several workers computes in these alone; Ray wants something reserved: a byte.
+    reserved = {k: v for k, v in resources.items() if v} or {"memory": 1}
     tuner = tune.Tuner(
-        tune.with_resources(TrialWorker, {k: v for k, v in resources.items() if v or k == "CPU"}),
+        tune.with_resources(TrialWorker, reserved),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=plan.scheduler.make("max" if plan.objective.larger_is_better else "min"),

@@ -90,3 +90,16 @@ def test_a_sweep_of_a_policy_scores_each_setting_by_its_mean_over_seeds(
         assert row.value == pytest.approx(sum(bests) / 2)
         assert row.num_reports == 2
     assert run.result["winner"] is None
+
+
+def test_a_trial_of_two_workers_reserves_their_cpus_alone(
+    tmp_path: Path, type_command: Callable[..., Any]
+) -> None:
+    text = SUPERVISED.replace("num_trials: 3", "num_trials: 1").replace("epochs: 3", "epochs: 2")
+    text = text.replace("final: {top: 1, seeds: 2}", "final: {top: 0}")
+    run = tuned(type_command, tmp_path, f"{text}resources: {{num_workers: 2}}\n")
+    (row,) = trial_rows(run)
+    child = RunFolder(run.path / "children" / "0")
+    assert (row.status, row.num_reports) == ("finished", 2)
+    assert child.job().resources.num_workers == 2
+    assert (child.path / "workers" / "1.txt").exists()
