@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
@@ -36,6 +37,7 @@ CLUSTER_ENVIRONMENT: Mapping[str, str] = {
     # Stock gives workers 60 s to start and then begins anew; a machine that is just being started,
     # or fetches an image, needs longer, and an eternal beginning never ends.
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "1800",
+    "RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S": "1",  # a spot machine gives notice of 30 s to 120 s
 }
 """The same for a cluster that was asked for by address."""
 
@@ -121,11 +123,19 @@ def ray_session(
                     _temp_dir=str(folder),
                 )
             try:
-                yield True
+                with _returning(_started_again()):
+                    yield True
             finally:
                 ray.shutdown(wait_for_processes=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def joins_a_cluster() -> bool:
+    """Whether `ray_session` without arguments joins a Ray that is more than this machine's own."""
+    ray = sys.modules.get("ray")
+    is_within = ray is not None and ray.is_initialized()
+    return is_within or os.environ.get("RAY_ADDRESS", "local") != "local"
 
 
 def _import_ray() -> Any:
@@ -296,6 +306,16 @@ def _left_out(dashboard: bool, verbose: bool) -> dict[tuple[Any, str], Any]:
         left_out[Node, "start_api_server"] = None
         left_out[utils, "get_dashboard_dependency_error"] = ImportError("not wanted")
     return left_out | _muted(verbose)
+
+
+def _started_again() -> dict[tuple[Any, str], Any]:
+    """What starts a Ray, or joins any, when one of its functions is called and none runs.
+
+    A thread of ours may still call one after another thread has stopped this Ray.
+    """
+    from ray._private import auto_init_hook
+
+    return {(auto_init_hook, "auto_init_ray"): None}
 
 
 def _muted(verbose: bool) -> dict[tuple[Any, str], Any]:

@@ -18,11 +18,13 @@ from typing import Any, Self, TypeVar
 from trivium.platform.job import Resources
 from trivium.trainers.local_ray import ray_session
 from trivium.trainers.supervised.ray_train import (
-    FitElsewhere,
     TrainRun,
     WorkerContext,
     fit_here,
+    fit_in_own_ray,
+    importing_ahead,
 )
+from trivium.trainers.supervised.witness import NO_WITNESS, Witness
 
 __all__ = ["RayWorkers", "WorkerContext", "run_workers", "starting_ahead"]
 
@@ -38,6 +40,7 @@ def run_workers(
     name: str,
     address: str | None = None,
     on_wait: Callable[[], None] | None = None,
+    witness: Witness = NO_WITNESS,
     verbose: bool = False,
 ) -> None:
     """Run `worker(payload, context)` on `resources.num_workers` workers and wait for all of them.
@@ -48,11 +51,12 @@ def run_workers(
         TriviumError: the one that a worker raised, unchanged.
         RunFailed: a worker raised something else, or died; with its rank, node and traceback.
     """
-    if _ahead and _ahead[-1].num_workers == resources.num_workers:
-        _ahead[-1].run(worker, payload, resources, name=name, on_wait=on_wait)
+    options: dict[str, Any] = {"name": name, "on_wait": on_wait, "witness": witness}
+    if _ahead and _ahead[-1].num_workers == resources.most_workers:
+        _ahead[-1].run(worker, payload, resources, **options)
         return
-    with RayWorkers(resources.num_workers, address=address, verbose=verbose) as workers:
-        workers.run(worker, payload, resources, name=name, on_wait=on_wait)
+    with RayWorkers(resources.most_workers, address=address, verbose=verbose) as workers:
+        workers.run(worker, payload, resources, **options)
 
 
 _ahead: list["RayWorkers"] = []
@@ -137,6 +141,7 @@ class RayWorkers:
         *,
         name: str,
         on_wait: Callable[[], None] | None = None,
+        witness: Witness = NO_WITNESS,
     ) -> None:
         """Run `worker(payload, context)` on every worker; returns when all of them returned.
 
@@ -151,13 +156,14 @@ class RayWorkers:
             resources: what each worker reserves of a cluster; a Ray of our own is theirs anyway.
             name: names the run in Ray's own displays.
             on_wait: called about ten times a second meanwhile, in the calling thread.
+            witness: knows the last checkpoint, from which all begin anew when a worker dies.
 
         Raises:
             TriviumError: the one that a worker raised, unchanged.
             RunFailed: a worker raised something else, or died; with rank, node and traceback.
         """
         done: Future[None] = Future()
-        self._runs.put((TrainRun(worker, payload, name, resources), done))
+        self._runs.put((TrainRun(worker, payload, name, resources, witness), done))
         try:
             self._started.wait()
             _restore_signal_handlers()
@@ -172,11 +178,10 @@ class RayWorkers:
 
     def _serve(self) -> None:
         """The thread: Ray's whole life, and each run in its turn."""
-        num_processes = self.num_workers + 1  # on a Ray of our own: the workers and the trainer
         options = self._options | {"preload": ("torch", "ray.train.torch")}
         try:
-            with ray_session(num_cpus=num_processes, **options) as is_own:
-                fit = FitElsewhere() if is_own else fit_here
+            with importing_ahead(), ray_session(num_cpus=self.num_workers, **options) as is_own:
+                fit = fit_in_own_ray if is_own else fit_here
                 self._started.set()
                 while (asked := self._runs.get()) is not None:
                     run, done = asked

@@ -1,13 +1,16 @@
 """One run of a function on several workers, by Ray Train's TorchTrainer."""
 
+import contextlib
+import importlib
 import os
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from trivium.platform.errors import TriviumError
-from trivium.platform.job import Resources
+from trivium.platform.job import Resources, WorkerRange
+from trivium.trainers.supervised.witness import NO_WITNESS, Witness
 from trivium.trainers.supervised.worker_failure import WorkerFailure, explain
 
 T = TypeVar("T")
@@ -36,6 +39,7 @@ class TrainRun(Generic[T]):
     payload: T
     name: str
     resources: Resources
+    witness: Witness = NO_WITNESS
 
     def fit(self, trainer_type: Any, cpus_per_worker: float) -> None:
         """Run it by a trainer of Ray Train; raises what `RayWorkers.run` says."""
@@ -49,8 +53,9 @@ class TrainRun(Generic[T]):
         with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
             trainer = trainer_type(
                 lambda: _enter(worker, payload),
+                witness=self.witness,
                 scaling_config=ScalingConfig(
-                    num_workers=self.resources.num_workers,
+                    **_number(self.resources.num_workers),
                     use_gpu=gpus > 0,
                     resources_per_worker={"CPU": cpus_per_worker} | ({"GPU": gpus} if gpus else {}),
                 ),
@@ -63,57 +68,34 @@ class TrainRun(Generic[T]):
 
 
 def fit_here(run: TrainRun[Any]) -> None:
-    """On a cluster that was joined: the stock trainer, which starts its controller there."""
-    from ray.train.torch import TorchTrainer
+    """On a cluster that was joined: the trainer starts its controller there."""
+    from trivium.trainers.supervised.controller import ClusterTrainer
 
-    run.fit(TorchTrainer, run.resources.cpus_per_worker or 1.0)
-
-
-class FitElsewhere:
-    """On a Ray of our own: the trainer lives in one of its processes, together with its controller.
-
-    That process imports Ray Train while this one does its own work, which so never imports it.
-    """
-
-    def __init__(self) -> None:
-        self._host = self._new_host()
-
-    def __call__(self, run: TrainRun[Any]) -> None:
-        """Wait for `run`; raises what `RayWorkers.run` says."""
-        import ray
-
-        try:
-            error = ray.get(self._host.fit.remote(run))
-        except ray.exceptions.RayActorError as death:
-            if ray.is_initialized():
-                self._host = self._new_host()
-            raise explain(death) from None
-        if error is not None:
-            raise error
-
-    @staticmethod
-    def _new_host() -> Any:
-        import ray
-
-        return ray.remote(num_cpus=0)(_Host).remote()
+    run.fit(ClusterTrainer, run.resources.cpus_per_worker or 1.0)
 
 
-class _Host:
-    """The actor of `FitElsewhere`."""
+def fit_in_own_ray(run: TrainRun[Any]) -> None:
+    """On a Ray of our own: trainer and controller live in this thread, with no process of theirs."""
+    from trivium.trainers.supervised.lean_trainer import LeanTrainer
 
-    def __init__(self) -> None:
-        from trivium.trainers.supervised.lean_trainer import LeanTorchTrainer
+    # A CPU of this Ray is a process that it has started ahead; threads are shared apart.
+    run.fit(LeanTrainer, cpus_per_worker=1.0)
 
-        self._trainer_type = LeanTorchTrainer
 
-    def fit(self, run: TrainRun[Any]) -> TriviumError | None:
-        """Run it; an error is returned, since Ray would wrap one that is raised."""
-        try:
-            # A CPU of this Ray is a process that it has started ahead; threads are shared apart.
-            run.fit(self._trainer_type, cpus_per_worker=1.0)
-        except TriviumError as error:
-            return error
-        return None
+@contextlib.contextmanager
+def importing_ahead() -> Iterator[None]:
+    """Import Ray Train in the background, while Ray's own processes start."""
+
+    def load() -> None:
+        with contextlib.suppress(ImportError):  # told where it is needed
+            importlib.import_module("trivium.trainers.supervised.lean_trainer")
+
+    thread = threading.Thread(target=load, name="ray train's import")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()  # an import that the end of the process interrupts may crash it
 
 
 def _enter(worker: Callable[[T, WorkerContext], None], payload: T) -> None:
@@ -145,12 +127,22 @@ def _share_threads(workers_here: int) -> None:
     torch.set_num_threads(threads)
 
 
+def _number(workers: int | WorkerRange) -> dict[str, Any]:
+    """In Ray Train's words."""
+    if isinstance(workers, int):
+        return {"num_workers": workers}
+    return {
+        "num_workers": (workers.min, workers.max),
+        "elastic_resize_monitor_interval_s": workers.resize_interval_s,
+    }
+
+
 def _gpus_per_worker(resources: Resources) -> float:
     if resources.gpus_per_worker != "auto":
         return resources.gpus_per_worker
     import ray
 
-    return 1.0 if ray.cluster_resources().get("GPU", 0) >= resources.num_workers else 0.0
+    return 1.0 if ray.cluster_resources().get("GPU", 0) >= resources.fewest_workers else 0.0
 
 
 def _num_cores() -> int:

@@ -61,17 +61,19 @@ def test_each_worker_knows_its_place_and_no_helper_runs_beside_them(
     assert capfd.readouterr() == ("", "")
     assert set(ray._private.worker._global_node.all_processes) == {"gcs_server", "raylet"}
     actors = {actor["ActorClassName"] for actor in ray._private.state.actors().values()}
-    assert actors == {"_Host", "RayTrainWorker"}
+    assert actors == {"RayTrainWorker"}
 
 
 def test_what_is_left_out_of_ray_is_still_called_that() -> None:
     # Else a new Ray starts these processes again, and nobody notices but the clock.
-    for owner, name in local_ray._left_out(dashboard=False, verbose=False):
+    left_out = local_ray._left_out(dashboard=False, verbose=False)
+    for owner, name in (*left_out, *local_ray._started_again()):
         assert callable(getattr(owner, name))
     from ray.train.v2._internal.execution.worker_group import state, worker_group
 
     assert hasattr(worker_group, "SynchronizationActor")
     assert callable(state._shutdown_sync_actor)
+    assert callable(worker_group.WorkerGroup._init_train_context_on_workers)
 
 
 def raise_user_error(_payload: None, context: WorkerContext) -> None:
