@@ -75,7 +75,7 @@ def fit_here(run: TrainRun[Any]) -> None:
 
 
 def fit_in_own_ray(run: TrainRun[Any]) -> None:
-    """On a Ray of our own: trainer and controller live in this thread, with no process of theirs."""
+    """On a Ray of our own: trainer and controller live in this thread, in no process of theirs."""
     from trivium.trainers.supervised.lean_trainer import LeanTrainer
 
     # A CPU of this Ray is a process that it has started ahead; threads are shared apart.
