@@ -5,9 +5,11 @@ environment, a model), so the floor knows no room. `read_job` reports every mist
 with its line.
 """
 
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -162,8 +164,10 @@ def open_job(path: Path, overrides: Sequence[str] = ()) -> JobFile:
         hint = f" (job files there: {', '.join(here)})" if here else ""
         raise UserError(f"no job file {path}{hint}")
     data = _load_yaml(_read_text(path), path)
-    for override in overrides:
-        _set(data, override)
+    if overrides:
+        data = copy.deepcopy(data)
+        for override in overrides:
+            _set(data, override)
     return JobFile(path, data, tuple(overrides))
 
 
@@ -269,7 +273,7 @@ def _load_yaml(text: str, path: Path) -> "CommentedMap":
         if line[: len(line) - len(line.lstrip())].find("\t") >= 0:
             raise UserError(f"{path}:{number}: a tab indents this line; YAML takes spaces only")
     try:
-        data = YAML(typ="rt").load(text)
+        data = _parsed(text)
     except DuplicateKeyError as error:
         mark = error.problem_mark
         key = re.search(r'duplicate key "([^"]*)"', str(error.problem))
@@ -291,7 +295,6 @@ def _load_yaml(text: str, path: Path) -> "CommentedMap":
 
 def _set(data: Any, override: str) -> None:
     """Apply one `path.to.setting=value`; the value is read as YAML."""
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     path, equals, text = override.partition("=")
@@ -340,6 +343,14 @@ def _child(node: Any, part: str) -> Any:
 def _assign(node: Any, part: str, value: Any) -> None:
     if isinstance(node, dict):
         node[part] = value
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """Kept, and never changed: a run asks for its own job a few times, and parsing is slow."""
+    from ruamel.yaml import YAML
+
+    return YAML(typ="rt").load(text)
+
+
     elif isinstance(node, list) and part.isdigit() and int(part) < len(node):
         node[int(part)] = value
     else:

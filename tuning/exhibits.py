@@ -1,14 +1,13 @@
 """A sweep's page: the final, the best trials, importance, history, slices, learning curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from trivium.platform.exhibit import Exhibit, Lines, Note, Points, Table
-from trivium.platform.lean_import import import_without
 from trivium.platform.run import RunFolder
 from trivium.tuning.finals import Verdict
 from trivium.tuning.objective import Objective
-from trivium.tuning.plan import Plan, read_plan
+from trivium.tuning.plan import Plan
 from trivium.tuning.progress import short_name
 from trivium.tuning.takeover import stages_of
 from trivium.tuning.trials import TrialRow, pareto_front, ranked
@@ -22,9 +21,16 @@ STOPPED = "stopped early"
 
 
 def exhibits(
-    run: RunFolder, plan: Plan, rows: Sequence[TrialRow], verdict: Verdict | None
+    run: RunFolder,
+    plan: Plan,
+    rows: Sequence[TrialRow],
+    verdict: Verdict | None,
+    shares: Mapping[str, Mapping[str, float]],
 ) -> list[Exhibit]:
-    """The sweep's page: the final, the best, importance, history, slices, learning curves."""
+    """The sweep's page: the final, the best, importance, history, slices, learning curves.
+
+    `shares` says of each aim what each setting explains.
+    """
     aims = plan.objectives
     best = ranked(rows, plan.objective)
     shown: list[Exhibit] = []
@@ -36,13 +42,11 @@ def exhibits(
     shown.append(_top_table(best, aims))
     if best:
         shown += stages_table(run, best[0])
-    for place, aim in enumerate(aims):
-        shares = importances(run, place) if len(best) >= 4 else {}
-        if shares:
-            note = f"Share of the variance of {aim.metric} that a setting explains (PED-ANOVA)."
-            rows_ = tuple((name, round(share, 4)) for name, share in shares.items())
-            title = "Importance" if len(aims) == 1 else f"Importance for {aim.metric}"
-            shown.append(Table(title, ("setting", "share"), rows_, note))
+    for metric, explained in shares.items():
+        note = f"Share of the variance of {metric} that a setting explains (PED-ANOVA)."
+        cells = tuple((name, round(share, 4)) for name, share in explained.items())
+        title = "Importance" if len(aims) == 1 else f"Importance for {metric}"
+        shown.append(Table(title, ("setting", "share"), cells, note))
     shown.append(history(rows, plan.objective))
     shown += parallel_coordinates(best, plan)
     by_log = [d.path for d in plan.space.dimensions if d.distribution.kind.startswith("log")]
@@ -183,26 +187,6 @@ def stages_table(run: RunFolder, best: TrialRow) -> list[Exhibit]:
     )
     note = "Each row holds until the next one; together they are how this model was trained."
     return [Table(f"Settings of trial {best.number} over time", columns, cells, note)]
-
-
-def importances(run: RunFolder, place: int = 0) -> dict[str, float]:
-    """Share of the variance that each setting explains of the aim at `place`, the largest first."""
-    import warnings
-
-    from trivium.tuning.study import load_study
-
-    # Its fANOVA, which is not used, would import all of scikit-learn: 1.4 s of every sweep's end.
-    importance = import_without("optuna.importance", "sklearn")
-    study = load_study(run, read_plan(run).settings.storage)
-    target = (lambda trial: trial.values[place]) if len(study.directions) > 1 else None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            evaluator = importance.PedAnovaImportanceEvaluator()
-            found = importance.get_param_importances(study, evaluator=evaluator, target=target)
-            return dict(found)
-        except (ValueError, RuntimeError):  # too few trials, or all values equal
-            return {}
 
 
 def _final_table(verdict: Verdict) -> Table:

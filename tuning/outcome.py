@@ -10,13 +10,14 @@ from trivium.platform.interval import mean_and_interval
 from trivium.platform.job import Job
 from trivium.platform.phrasing import duration, number
 from trivium.platform.run import RunFolder, write_json
-from trivium.tuning.exhibits import TOP, exhibits, importances
+from trivium.tuning.exhibits import TOP, exhibits
 from trivium.tuning.finals import OWN, Verdict, judge
+from trivium.tuning.importance import importances
 from trivium.tuning.objective import Objective
-from trivium.tuning.plan import Plan, read_plan, read_sweep
+from trivium.tuning.plan import Plan, read_plan, read_sweep, space_of
 from trivium.tuning.progress import in_short
 from trivium.tuning.rounds import read_rounds
-from trivium.tuning.space import job_with
+from trivium.tuning.space import Space, job_with
 from trivium.tuning.takeover import Stage, stages_of
 from trivium.tuning.trials import (
     TrialRow,
@@ -45,6 +46,7 @@ def write_outcome(run: RunFolder, plan: Plan, wall_time_s: float) -> None:
         "best_value": best[0].value,
         "settings": dict(best[0].point),
         "trials": dict(Counter(r.status for r in rows)),
+        "importance": _importance(rows, plan.space, plan.objectives),
         **_scores(run, plan.objective, best[0], verdict),
         "wall_time_s": round(before + wall_time_s, 3),
         "best_step": None,
@@ -57,7 +59,8 @@ def write_outcome(run: RunFolder, plan: Plan, wall_time_s: float) -> None:
             for r in best
         ]
     write_json(run.path / "result.json", result)
-    write_json(run.path / "exhibits.json", to_json(exhibits(run, plan, rows, verdict)))
+    shown = exhibits(run, plan, rows, verdict, result["importance"])
+    write_json(run.path / "exhibits.json", to_json(shown))
 
 
 def sections(run: RunFolder) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -73,19 +76,21 @@ def sections(run: RunFolder) -> list[tuple[str, list[tuple[str, str]]]]:
             (f"trial {r.number}", f"{number(r.value)}   {in_short(r.point)}") for r in best[:TOP]
         ]
         found.append((f"Best {len(top)} by {objective.metric}", top))
-    if sum(r.value is not None for r in rows) >= 4:
-        found += [
-            (
-                "Importance" if len(aims) == 1 else f"Importance for {aim.metric}",
-                [(k, f"{v:.0%}") for k, v in importances(run, place).items()],
-            )
-            for place, aim in enumerate(aims)
-        ]
+    space = space_of(run)
+    known = run.result.get("importance") if run.status != "running" else None
+    shares = _importance(rows, space, aims) if known is None else known
+    found += [
+        (
+            "Importance" if len(aims) == 1 else f"Importance for {metric}",
+            [(name, f"{share:.0%}") for name, share in explained.items()],
+        )
+        for metric, explained in shares.items()
+    ]
     if best and (stages := stages_of(RunFolder(run.path / "children" / str(best[0].number))))[1:]:
         said = [(f"from report {s.reports}", _stage_in_words(s)) for s in stages]
         found.append((f"Settings of trial {best[0].number} over time", said))
     if best:
-        found.append(("Not explored", _unexplored(read_plan(run), rows)))
+        found.append(("Not explored", _unexplored(space, rows)))
     verdict = judge(run, objective)
     if verdict is not None:
         found.append(("Final", [("", s) for s in verdict.sentences(objective.metric)]))
@@ -218,10 +223,18 @@ def _stage_in_words(stage: Stage) -> str:
     return f"{in_short(stage.settings)}   (trained by trial {stage.trial})"
 
 
-def _unexplored(plan: Plan, rows: Sequence[TrialRow]) -> list[tuple[str, str]]:
+def _importance(
+    rows: Sequence[TrialRow], space: Space, aims: Sequence[Objective]
+) -> dict[str, dict[str, float]]:
+    """Of each aim of which something can be told."""
+    found = {aim.metric: importances(rows, space, aims, place) for place, aim in enumerate(aims)}
+    return {metric: shares for metric, shares in found.items() if shares}
+
+
+def _unexplored(space: Space, rows: Sequence[TrialRow]) -> list[tuple[str, str]]:
     """Choices that no trial had, and the ends of ranges farther than a tenth from any trial."""
     said: list[tuple[str, str]] = []
-    for dimension in plan.space.dimensions:
+    for dimension in space.dimensions:
         tried = [r.point[dimension.path] for r in rows if dimension.path in r.point]
         gap = dimension.unexplored(tried)
         if gap:

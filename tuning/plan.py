@@ -11,7 +11,7 @@ from trivium.platform.errors import Mistake, UserError
 from trivium.platform.job import Job
 from trivium.platform.run import RunFolder, read_json
 from trivium.platform.runner import check
-from trivium.platform.settings import build
+from trivium.platform.settings import build, validate
 from trivium.tuning.dimension import Point
 from trivium.tuning.objective import Objective, choose_objectives
 from trivium.tuning.population import fixed_settings
@@ -194,6 +194,12 @@ def read_plan(run: RunFolder) -> Plan:
     objectives = aims_in(content)
     points, num_trials = _points(job.tune, space, [])
     return Plan(job, content["job"], job.tune, space, objectives[0], objectives, points, num_trials)
+
+
+def space_of(run: RunFolder) -> Space:
+    """What a sweep searches; its job's other settings are not read, which would import torch."""
+    settings = validate(TuneSettings, run.job_file.data["tune"])
+    return Space(settings.space)
 
 
 def aims_in(content: Mapping[str, Value]) -> tuple[Objective, ...]:

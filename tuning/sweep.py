@@ -341,6 +341,8 @@ def _tune(sweep: Sweep, searcher: "SweepSearch", folder: Path, verbose: bool) ->
             storage_path=str(folder),
             verbose=3 if verbose else 0,
             failure_config=tune.FailureConfig(max_failures=0),
+            # The child's own are the checkpoints; Tune would wait for one more at each trial's end.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
     )
     tuner.fit()
