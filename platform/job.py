@@ -13,13 +13,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from trivium.platform.errors import Mistake, UserError
 from trivium.platform.flatten import flatten
 from trivium.platform.redact import has_password
 from trivium.platform.registry import find, load_text, look_in
-from trivium.platform.settings import Settings, dump, section, validate
+from trivium.platform.settings import Settings, dump, refusal, section, validate
 
 if TYPE_CHECKING:
     from ruamel.yaml.comments import CommentedMap
@@ -28,11 +28,46 @@ ALGORITHMS = "trivium.trainers.registry:ALGORITHMS"
 NAME = re.compile(r"\w[\w.-]{0,63}")  # letters and digits of any script
 
 
+class WorkerRange(Settings):
+    """A number of workers that follows the cluster: fewer when a node goes, more when one comes."""
+
+    min: int = Field(1, ge=1, le=10_000)
+    """Training waits while the cluster has room for fewer than this."""
+    max: int = Field(ge=1, le=10_000)
+    """No more than this; an autoscaler is asked for so many."""
+    resize_interval_s: float = Field(60.0, ge=1)
+    """Seconds between two looks whether more would fit; each growth begins the workers anew."""
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.max < self.min:
+            message = f"must be at least min, which is {self.min}; got {self.max}"
+            raise refusal(Mistake("max", message))
+        return self
+
+
+def _read_workers(value: Any) -> Any:
+    """A number or a range, so that a mistake in a range has its own place."""
+    if isinstance(value, Mapping):
+        try:
+            return validate(WorkerRange, value)
+        except UserError as error:
+            raise refusal(*error.mistakes) from None
+    if isinstance(value, WorkerRange) or (type(value) is int and 1 <= value <= 10_000):
+        return value
+    known = "a whole number from 1 to 10,000, or a range such as {min: 1, max: 4}"
+    raise ValueError(f"must be {known}; got {value!r}")
+
+
 class Resources(Settings):
     """What the job may use, on one machine or on a cluster."""
 
-    num_workers: int = Field(1, ge=1, le=10_000)
-    """Data-parallel training workers; one runs in this process, without a cluster."""
+    num_workers: Annotated[
+        Annotated[int, Field(ge=1, le=10_000)] | WorkerRange, BeforeValidator(_read_workers)
+    ] = 1
+    """Data-parallel training workers; one runs in this process, without a cluster.
+    {min: 1, max: 4} takes as many as a cluster has room for, and follows it as nodes go and come;
+    the rows of a batch stay the job's. On one machine it is a worker for each core or GPU."""
     cpus_per_worker: float | None = Field(None, gt=0)
     """CPUs that each worker reserves; None shares the machine's cores evenly."""
     threads_per_worker: int | None = Field(None, ge=1, le=1024)
@@ -43,6 +78,22 @@ class Resources(Settings):
     """Ray actors that step environments; 0 steps them in this process."""
     num_learners: int = Field(0, ge=0, le=1_000)
     """Ray actors that average gradients over shares of a batch; 0 learns in this process."""
+
+    @property
+    def fewest_workers(self) -> int:
+        """Training needs room for so many."""
+        return self.num_workers if isinstance(self.num_workers, int) else self.num_workers.min
+
+    @property
+    def most_workers(self) -> int:
+        """There are never more."""
+        return self.num_workers if isinstance(self.num_workers, int) else self.num_workers.max
+
+    @property
+    def worker_count(self) -> str:
+        """`4`, `1 to 4`."""
+        fewest, most = self.fewest_workers, self.most_workers
+        return f"{most}" if fewest == most else f"{fewest} to {most}"
 
 
 class Tracking(Settings):
@@ -264,7 +315,6 @@ def _read_text(path: Path) -> str:
 
 
 def _load_yaml(text: str, path: Path) -> "CommentedMap":
-    from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap
     from ruamel.yaml.constructor import DuplicateKeyError
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -293,8 +343,17 @@ def _load_yaml(text: str, path: Path) -> "CommentedMap":
     return data
 
 
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """Kept, and never changed: a run asks for its own job a few times, and parsing is slow."""
+    from ruamel.yaml import YAML
+
+    return YAML(typ="rt").load(text)
+
+
 def _set(data: Any, override: str) -> None:
     """Apply one `path.to.setting=value`; the value is read as YAML."""
+    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     path, equals, text = override.partition("=")
@@ -343,14 +402,6 @@ def _child(node: Any, part: str) -> Any:
 def _assign(node: Any, part: str, value: Any) -> None:
     if isinstance(node, dict):
         node[part] = value
-@lru_cache(maxsize=8)
-def _parsed(text: str) -> Any:
-    """Kept, and never changed: a run asks for its own job a few times, and parsing is slow."""
-    from ruamel.yaml import YAML
-
-    return YAML(typ="rt").load(text)
-
-
     elif isinstance(node, list) and part.isdigit() and int(part) < len(node):
         node[int(part)] = value
     else:

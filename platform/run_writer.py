@@ -71,6 +71,10 @@ class RunWriter:
 
     def resume(self) -> Checkpoint | None:
         """The checkpoint to go on from, or None; lines reported after it are taken back."""
+        if self._stream is not None:  # it goes on a second time, within one process
+            self._stream.close()
+            self._stream = None
+            self._began = time.monotonic()
         checkpoint = self.folder.checkpoint("last")
         self._num_reports = checkpoint.num_reports if checkpoint else 0
         kept = list(read_records(self._file))[: self._num_reports]
@@ -142,7 +146,12 @@ class RunWriter:
 
     def checkpoint_due(self) -> bool:
         """So much time has passed since the last checkpoint that it is worth another."""
-        return time.monotonic() - self._last_checkpoint >= self._interval_s
+        return self.checkpoint_due_in_s <= 0
+
+    @property
+    def checkpoint_due_in_s(self) -> float:
+        """Seconds until the next one is due."""
+        return self._interval_s - (time.monotonic() - self._last_checkpoint)
 
     def save_checkpoint(
         self, step: int, fill: Callable[[Path], None], *, name: str = "last"
@@ -150,10 +159,12 @@ class RunWriter:
         """Write checkpoint `name`; `fill(path)` puts the files into an empty folder."""
         began = time.monotonic()
         write_checkpoint(self.folder.checkpoints, name, step, fill, self._num_reports)
-        self._last_checkpoint = time.monotonic()
+        now = time.monotonic()
+        if name == "last":  # the only one that a run goes on from
+            self._last_checkpoint = now
         for listener in self._listeners:
             if isinstance(listener, SavingListener):
-                listener.saved(step, self._last_checkpoint - began)
+                listener.saved(step, now - began)
 
     def keep_best(self) -> None:
         """The checkpoint last, just written, is also the best."""

@@ -57,7 +57,7 @@ class Plan:
     @property
     def cpus_per_trial(self) -> float:
         """CPUs that a trial reserves; those of Ray Train's workers are theirs, not the trial's."""
-        workers = self.job.resources.num_workers
+        workers = self.job.resources.most_workers
         return 0.0 if workers > 1 else self.settings.cpus_per_trial
 
     @property
@@ -71,8 +71,8 @@ class Plan:
     def cpus_of_all_workers(self) -> float:
         """CPUs that a trial keeps busy, its workers included."""
         resources = self.job.resources
-        if resources.num_workers > 1:
-            return resources.num_workers * (resources.cpus_per_worker or 1.0)
+        if resources.most_workers > 1:
+            return resources.most_workers * (resources.cpus_per_worker or 1.0)
         return self.settings.cpus_per_trial
 
     def trial_job(self, point: Point, *, seed: int, seeds: int) -> Job:
@@ -83,7 +83,7 @@ class Plan:
         """
         job = job_with(self.data, point, self.job.name)
         changes: dict[str, Value] = {"seed": seed, "seeds": seeds}
-        if job.resources.threads_per_worker is None and job.resources.num_workers == 1:
+        if job.resources.threads_per_worker is None and job.resources.most_workers == 1:
             threads = max(1, math.floor(self.settings.cpus_per_trial))
             changes["resources"] = job.resources.model_copy(update={"threads_per_worker": threads})
         made = job.model_copy(update=changes)

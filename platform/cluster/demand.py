@@ -66,8 +66,9 @@ def demand_of(verb: str, job: Job, has_gpus: bool) -> Demand:
     if verb in ("evaluate", "play"):
         return Demand(per_worker)
     workers = []
-    if resources.num_workers > 1:
-        workers.append(Ask(f"{resources.num_workers} workers", resources.num_workers, per_worker))
+    if resources.most_workers > 1:
+        what = f"{resources.worker_count} workers"
+        workers.append(Ask(what, resources.fewest_workers, per_worker))
     if resources.num_env_runners:
         count = resources.num_env_runners
         workers.append(Ask(f"{count} environment runners", count, _amounts(1.0, 0.0)))
@@ -76,7 +77,7 @@ def demand_of(verb: str, job: Job, has_gpus: bool) -> Demand:
         workers.append(Ask(f"{resources.num_learners} learners", resources.num_learners, learner))
     if verb == "tune":
         return Demand({}, workers or [Ask("1 trial at a time", 1, _of_a_trial(job))])
-    return Demand({} if resources.num_workers > 1 else per_worker, workers)
+    return Demand({} if resources.most_workers > 1 else per_worker, workers)
 
 
 def amounts_text(amounts: Amounts) -> str:

@@ -70,6 +70,19 @@ def arrive(ticket: dict[str, str]) -> Path:
     return folder / ticket["under"]
 
 
+def saved_step(ticket: dict[str, str]) -> int:
+    """The step of the last checkpoint of the run of `ticket`, 0 before there is one.
+
+    For a process on the driver's machine that follows the run without writing it.
+    """
+    from trivium.platform.run import RunFolder
+
+    if "uri" in ticket:
+        stores.setdefault(Path(ticket["top"]).parent, Bucket(ticket["uri"]))
+    saved = RunFolder(Path(ticket["path"])).saved("last")
+    return saved.step if saved else 0
+
+
 @contextmanager
 def visiting(ticket: dict[str, str]) -> Iterator[Path]:
     """`arrive`, within which the run is kept, then `left`: the whole life of a training worker."""

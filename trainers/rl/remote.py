@@ -2,9 +2,16 @@
 
 from typing import Any
 
-import ray
-
 from trivium.platform.errors import RunFailed, TriviumError
+
+
+class ActorDied(RunFailed):
+    """The process of an actor ended, or its node did; what it was doing can be done again."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(f"{who}; `trivium resume` goes on from the last checkpoint")
+        self.who = who
+        """As in `env runner 1 died (...)`."""
 
 
 def results(references: list[Any], role: str) -> list[Any]:
@@ -12,8 +19,11 @@ def results(references: list[Any], role: str) -> list[Any]:
 
     Raises:
         TriviumError: the one that an actor raised.
-        RunFailed: an actor died, or raised something else.
+        ActorDied: an actor's process ended.
+        RunFailed: an actor raised something else.
     """
+    import ray
+
     answers = []
     for index, reference in enumerate(references):
         try:
@@ -26,10 +36,7 @@ def results(references: list[Any], role: str) -> list[Any]:
                 f"{role} {index + 1} failed: {type(cause).__name__}: {cause}"
             ) from error
         except ray.exceptions.RayActorError as error:
-            raise RunFailed(
-                f"{role} {index + 1} died ({_reason(error)}); `trivium resume` goes on from the "
-                f"last checkpoint"
-            ) from error
+            raise ActorDied(f"{role} {index + 1} died ({_reason(error)})") from error
     return answers
 
 

@@ -99,9 +99,9 @@ class RlTrainer:
 
     def train(self, run: RunWriter) -> Outcome:
         """Learn until `stop` says so, from the last checkpoint of `run` when it has one."""
-        from trivium.trainers.rl.training import Training
+        from trivium.trainers.rl.training import train_on
 
-        best_step, rates = Training(self, run).run()
+        best_step, rates = train_on(self, run)
         player = self.load_player(best_checkpoint(run.folder))
         seed = derive_seed(self.job.seed, "final")
         evaluation = self._score(player, self.job.evaluation.confirm_episodes, seed, False)

@@ -17,6 +17,7 @@ from trivium.platform.run_writer import RunWriter
 from trivium.trainers.rl.environment.vector import Episode
 from trivium.trainers.rl.metrics import score_metrics
 from trivium.trainers.rl.player import play_episodes, scores_of
+from trivium.trainers.rl.remote import ActorDied
 from trivium.trainers.rl.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -25,6 +26,29 @@ if TYPE_CHECKING:
 REPORTS_PER_EVALUATION = 5
 NEAR = 100
 """Training episodes whose mean return calls for an early evaluation."""
+
+
+MOST_DEATHS = 3
+"""Of actors, without a new checkpoint between them; then the run fails."""
+
+
+def train_on(trainer: "RlTrainer", run: RunWriter) -> tuple[int, dict[str, float]]:
+    """Train to the end; when an actor dies, go on with new ones from the last checkpoint.
+
+    Raises:
+        What `Training.run` raises; ActorDied when there are no checkpoints between the deaths.
+    """
+    deaths, step = 0, -1
+    while True:
+        try:
+            return Training(trainer, run).run()
+        except ActorDied as death:
+            saved = run.folder.saved("last")
+            deaths = 1 if saved is not None and saved.step > step else deaths + 1
+            step = saved.step if saved is not None else step
+            if deaths > MOST_DEATHS:
+                raise
+            run.say(f"{death.who}; training goes on from the last checkpoint")
 
 
 class Training:

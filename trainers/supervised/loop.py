@@ -23,6 +23,7 @@ from trivium.platform.settings import build
 from trivium.platform.state_file import read_state
 from trivium.trainers.supervised.gradients import GradientWatch, clip_gradients, where_not_finite
 from trivium.trainers.supervised.job import OPTIMIZERS, SCHEDULES, SupervisedJob
+from trivium.trainers.supervised.notice import Leaving
 from trivium.trainers.supervised.optimizers import load_optimizer_state
 from trivium.trainers.supervised.progress import (
     Progress,
@@ -126,7 +127,7 @@ class Loop:
             group = []
             self._tell_progress()
             decision = self.workers.decide(progress.step, self.writer)
-            if decision.save or decision.stop:
+            if decision.save or decision.stop or decision.leave:
                 now = time.perf_counter()
                 progress.train_s += now - began
                 self._save()
@@ -136,6 +137,8 @@ class Loop:
                     f"stopped at epoch {progress.epoch + 1}, step {progress.step}; "
                     "all is saved, `trivium resume` goes on from there"
                 )
+            if decision.leave:
+                raise Leaving(f"left at epoch {progress.epoch + 1}, step {progress.step}")
         progress.train_s += time.perf_counter() - began
 
     def _step(self, group: list[Batch]) -> None:
@@ -221,8 +224,11 @@ class Loop:
         decision = self.workers.decide(progress.step, self.writer)
         is_over = progress.epoch == self.settings.epochs or self._is_stale()
         is_stopped = decision.stop and not is_over
-        if decision.save or is_stopped:
+        is_left = decision.leave and not is_over
+        if decision.save or is_stopped or is_left:
             self._save()
+        if is_left:
+            raise Leaving(f"left after epoch {progress.epoch}, step {progress.step}")
         if is_stopped:
             raise Interrupted(
                 f"stopped after epoch {progress.epoch}, step {progress.step}; "
@@ -309,9 +315,20 @@ class Loop:
         self.scaler.load_state_dict(state["scaler"])
         self.watch.load_state_dict(state["watch"])
         self.progress = Progress.read(state["progress"])
-        self.tally.load(torch.tensor(state["tallies"][self.workers.rank], dtype=torch.float64))
+        self.tally.load(self._tally_of(state["tallies"]))
         self.best_weights = state["best"]
-        restore_random_state(state["random"][self.workers.rank])
+        if self.workers.rank < len(state["random"]):
+            restore_random_state(state["random"][self.workers.rank])
+
+    def _tally_of(self, tallies: list[list[float]]) -> torch.Tensor:
+        """This worker's part of what the epoch under way has counted; the parts are summed up.
+
+        Workers of another number than those that saved leave all of it to the first.
+        """
+        packed = torch.tensor(tallies, dtype=torch.float64)
+        if len(tallies) == self.workers.world_size:
+            return packed[self.workers.rank]
+        return packed.sum(0) if self.workers.is_first else torch.zeros_like(packed[0])
 
     def _save(self) -> None:
         """Write checkpoint last, and best when there is one; every worker takes part."""

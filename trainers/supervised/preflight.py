@@ -114,10 +114,14 @@ def _memory(job: SupervisedJob, dataset: Dataset, model: nn.Module, summary: Sum
 def _resources(job: SupervisedJob) -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpus = torch.cuda.device_count()
-    workers = job.resources.num_workers
+    workers = job.resources
     threads = torch.get_num_threads()
     share = f"{threads} thread{'s' if threads > 1 else ''}"
-    asked = f"this process, {share}" if workers == 1 else f"{workers} Ray Train workers"
+    asked = f"{workers.worker_count} Ray Train workers"
+    if workers.most_workers == 1:
+        asked = f"this process, {share}"
+    elif workers.fewest_workers < workers.most_workers:
+        asked += ", as many as the cluster has room for"
     return f"{asked}; this machine has {cores} cores and {gpus} GPUs"
 
 
@@ -127,7 +131,7 @@ def _normalizes_batches(model: nn.Module) -> bool:
 
 def _problems(job: SupervisedJob, dataset: Dataset, task: Task, model: nn.Module) -> list[str]:
     problems = []
-    workers, size = job.resources.num_workers, batch_size(job, dataset)
+    workers, size = job.resources.most_workers, batch_size(job, dataset)
     if size < workers:
         problems.append(
             f"algorithm.batch_size: {size} rows a batch cannot be shared by {workers} workers; "

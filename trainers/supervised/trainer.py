@@ -6,7 +6,7 @@ From the job come the data set, the task, the model and the loop; the rest of th
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,18 +19,21 @@ from trivium.models.summary import summarize
 from trivium.platform.algorithm import EvaluateOptions, Outcome, Preflight
 from trivium.platform.errors import Mistake, RunFailed, UserError
 from trivium.platform.exhibit import Evaluation, Metric
+from trivium.platform.job import Resources
 from trivium.platform.logs import Echo, printing_to
 from trivium.platform.registry import find
 from trivium.platform.remote.kept import returned
-from trivium.platform.remote.travel import ticket_of, visiting
+from trivium.platform.remote.travel import saved_step, ticket_of, visiting
 from trivium.platform.run import RunFolder, write_json
 from trivium.platform.run_writer import RunWriter
 from trivium.platform.settings import build, read_component
 from trivium.platform.state_file import read_state
+from trivium.trainers.local_ray import joins_a_cluster
 from trivium.trainers.supervised.cost import COSTS, measure
 from trivium.trainers.supervised.heap import keep_freed_memory
 from trivium.trainers.supervised.job import MODELS, TASKS, SupervisedJob
 from trivium.trainers.supervised.loop import Loop
+from trivium.trainers.supervised.notice import has_notice
 from trivium.trainers.supervised.preflight import describe
 from trivium.trainers.supervised.progress import (
     Progress,
@@ -38,7 +41,8 @@ from trivium.trainers.supervised.progress import (
     seed_everything,
 )
 from trivium.trainers.supervised.tasks.task import Task, default_task
-from trivium.trainers.supervised.work import set_threads
+from trivium.trainers.supervised.witness import Witness
+from trivium.trainers.supervised.work import num_cores, set_threads
 from trivium.trainers.supervised.workers import Workers
 
 if TYPE_CHECKING:
@@ -148,7 +152,7 @@ class Supervised:
         write_json(run.folder.path / "dataset.json", self.dataset.state())
         info = run.folder.info | {"dataset_fingerprint": self.dataset.fingerprint}
         write_json(run.folder.path / "run.json", info)
-        if self.job.resources.num_workers == 1:
+        if self.resources.num_workers == 1:
             self.fit(run.folder, run, Workers(device=device_of(self.job)))
         else:
             self._fit_on_workers(run)
@@ -165,24 +169,47 @@ class Supervised:
         checkpoint = writer.resume() if writer is not None else folder.checkpoint("last")
         if checkpoint is not None:
             loop.resume(checkpoint.path)
-            if writer is not None:
-                writer.say(f"resumed from step {checkpoint.step:,}")
+        if writer is not None:
+            on = f" on {workers.world_size} workers" if workers.world_size > 1 else ""
+            if checkpoint is not None:
+                writer.say(f"resumed from step {checkpoint.step:,}{on}")
+            elif on:
+                writer.say(f"begins{on}")
         loop.fit()
 
     def _fit_on_workers(self, run: RunWriter) -> None:
         from trivium.trainers.supervised.distributed import run_workers
 
         run.resume()  # takes back the lines after the checkpoint before any worker reads it
-        echo = Echo(run.folder.path / "workers" / "0.txt", run.say)
+        path = run.folder.path
+        notes = path / "workers" / "notes.txt"
+        echoes = [Echo(notes, run.say), Echo(path / "workers" / "0.txt", run.say)]
+        ticket = ticket_of(path)
+
+        def say_news() -> None:
+            for echo in echoes:
+                echo.new_lines()
+
         run_workers(
             train_worker,
-            ticket_of(run.folder.path),
-            self.job.resources,
+            ticket,
+            self.resources,
             name=run.folder.id,
-            on_wait=echo.new_lines,
+            on_wait=say_news,
+            witness=Witness(partial(saved_step, ticket), notes),
         )
-        returned(run.folder.path)  # from rank 0, where that is on another machine
-        echo.new_lines()
+        returned(path)  # from rank 0, where that is on another machine
+        say_news()
+
+    @property
+    def resources(self) -> Resources:
+        """The job's; where there is one machine, with a plain number of workers for it."""
+        asked = self.job.resources
+        if isinstance(asked.num_workers, int) or joins_a_cluster():
+            return asked
+        places = torch.cuda.device_count() or num_cores()
+        count = max(asked.num_workers.min, min(asked.num_workers.max, places))
+        return asked.model_copy(update={"num_workers": count})
 
     def evaluate(self, run: RunFolder, options: EvaluateOptions) -> Evaluation:
         """Score the best checkpoint of `run` on a split."""
@@ -246,9 +273,12 @@ def train_worker(ticket: dict[str, str], context: "WorkerContext") -> None:
         folder = RunFolder(path)
         job = folder.job()
         assert isinstance(job, SupervisedJob)
-        supervised = Supervised(job)
+        here = job.resources.model_copy(update={"num_workers": context.world_size})
+        supervised = Supervised(job.changed(resources=here))
         is_one_machine = context.local_world_size == context.world_size
-        workers = Workers(context.rank, context.world_size, context.device, is_one_machine)
+        workers = Workers(
+            context.rank, context.world_size, context.device, is_one_machine, has_notice
+        )
         if not workers.is_first:
             supervised.fit(folder, None, workers)
             return

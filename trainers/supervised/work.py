@@ -67,7 +67,7 @@ def set_threads(job: SupervisedJob, dataset: Dataset, model: nn.Module) -> None:
     if asked is None:
         rows = dataset.num_rows("train") if job.algorithm.batch_size == "full" else 0
         batch = rows or min(int(job.algorithm.batch_size), dataset.num_rows("train"))
-        batch = max(1, batch // job.resources.num_workers)
+        batch = max(1, batch // job.resources.most_workers)
         worth = batch * work_per_row(model, dataset).multiplications / MULTIPLICATIONS_PER_THREAD
         asked = max(1, min(available_threads(job), round(worth)))
     if asked != torch.get_num_threads():
@@ -76,10 +76,14 @@ def set_threads(job: SupervisedJob, dataset: Dataset, model: nn.Module) -> None:
 
 def available_threads(job: SupervisedJob) -> int:
     """Cores of this machine for each worker on it; fewer when OMP_NUM_THREADS says so."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    share = max(1, (cores or 1) // job.resources.num_workers)
+    share = max(1, num_cores() // job.resources.most_workers)
     told = os.environ.get("OMP_NUM_THREADS", "")
     return min(share, int(told)) if told.isdigit() and int(told) > 0 else share
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _uses(module: nn.Module, output: torch.Tensor) -> float:

@@ -1,6 +1,7 @@
 """What a training loop asks of the other workers: one class, whether there are others or not."""
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ class Decision(NamedTuple):
 
     stop: bool = False
     save: bool = False
+    leave: bool = False
+    """A worker has notice: save, and end with the others."""
 
 
 class Workers:
@@ -27,8 +30,10 @@ class Workers:
         world_size: int = 1,
         device: str = "cpu",
         is_one_machine: bool = False,
+        has_notice: Callable[[], bool] = lambda: False,
     ) -> None:
         self.rank = rank
+        self._has_notice = has_notice
         self._is_one_machine = is_one_machine
         self.world_size = world_size
         self.device = torch.device(device)
@@ -94,26 +99,29 @@ class Workers:
         return gathered
 
     def decide(self, step: int, writer: RunWriter | None) -> Decision:
-        """Ask rank 0 whether to stop or save; with other workers, about once a second.
+        """Ask rank 0 whether to stop or save, and all whether one has notice to go.
 
-        The workers must agree at the same step, so rank 0 also tells at which step to talk again.
+        With other workers about once a second, and when a checkpoint is due. They must agree at the
+        same step, so rank 0 also tells at which step to talk again.
         """
         if self.world_size == 1:
             assert writer is not None
-            return Decision(writer.stop, writer.checkpoint_due())
+            return Decision(writer.stop, writer.checkpoint_due(), self._has_notice())
         if step < self._next_talk:
             return Decision()
         now = time.monotonic()
         step_s = (now - self._step_began) / max(1, step - self._last_talk)
         self._step_began, self._last_talk = now, step
-        steps_ahead = max(1, min(1000, int(1.0 / max(step_s, 1e-6))))
-        words = torch.zeros(3, dtype=torch.int64)
+        words = torch.tensor([0, 0, 0, self._has_notice()])
         if writer is not None:
-            words = torch.tensor([writer.stop, writer.checkpoint_due(), steps_ahead])
+            is_due = writer.checkpoint_due()
+            quiet_s = 1.0 if is_due else min(1.0, writer.checkpoint_due_in_s)
+            steps_ahead = max(1, min(1000, int(quiet_s / max(step_s, 1e-6))))
+            words[:3] = torch.tensor([writer.stop, is_due, steps_ahead])
         words = words.to(self.device)
-        torch.distributed.broadcast(words, src=0)
-        stop, save, ahead = words.tolist()
+        torch.distributed.all_reduce(words, torch.distributed.ReduceOp.MAX)
+        stop, save, ahead, leave = words.tolist()
         self._next_talk = step + ahead
-        return Decision(bool(stop), bool(save))
+        return Decision(bool(stop), bool(save), bool(leave))
 
     _last_talk = 0

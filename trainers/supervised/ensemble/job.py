@@ -41,7 +41,7 @@ class EnsembleJob(Job):
         mistakes = []
         if self.seeds > 1:
             mistakes.append(Mistake("seeds", "has no effect: an ensemble trains no model"))
-        if self.resources.num_workers > 1:
+        if self.resources.most_workers > 1:
             message = "has no effect: an ensemble is combined in this process"
             mistakes.append(Mistake("resources.num_workers", message))
         if self.tune is not None:
