@@ -151,6 +151,7 @@ class Loop:
         for index, batch in enumerate(group):
             with self.workers.without_sync(self.learner, index == len(group) - 1):
                 self._backward(batch, share=1.0 / len(group))
+        self.workers.average_gradients()
         if self._scales:
             self.scaler.unscale_(self.optimizer)
         for sentence in self.watch.look(self.progress.step):

@@ -5,8 +5,9 @@ a small CNN's step. Here each worker copies its bucket into memory that all of t
 goes round by gloo to say that it lies there, and each adds up all shares: 0.9 ms. The sum goes in
 the order of ranks, so it is the same to the bit on every worker.
 
-It is a communication hook of DistributedDataParallel, which stays in charge of when a bucket is
-due. Workers of several machines, or on GPUs, keep DDP's own all-reduce.
+It takes DistributedDataParallel's place: with one bucket and no network whose slowness a backward
+pass could hide, nothing is left of it but its start, which imports torch's compiler (a second of
+CPU in each worker). Workers of several machines, or on GPUs, keep it and its all-reduce.
 """
 
 import mmap
@@ -56,54 +57,56 @@ def average_in_shared_memory(
     has_succeeded = all(gather(slots is not None))
     if rank == 0 and path:
         os.unlink(path)  # the mappings keep it; it goes with the last worker, however that ends
-    return SharedMean(slots, rank) if has_succeeded and slots is not None else None
+    return SharedMean(parameters, slots, rank) if has_succeeded and slots is not None else None
 
 
 class SharedMean:
-    """The memory that all workers map, and where in it the next bucket goes."""
+    """The memory that all workers map, and how a step's gradients go through it."""
 
-    def __init__(self, slots: torch.Tensor, rank: int) -> None:
+    def __init__(self, parameters: list[nn.Parameter], slots: torch.Tensor, rank: int) -> None:
+        self._parameters = parameters
         self._slots = slots
-        """[2, world_size, parameters]: two steps, since a worker may still read the one before."""
-        self._rank = rank
-        self._half, self._offset = 0, 0
+        """[2, world_size, numel]: two steps, since a worker may still read the one before."""
+        self._mean = torch.empty(slots.shape[-1])
+        self._means = _views(self._mean, parameters)
+        self._shares = [_views(half[rank], parameters) for half in slots]
+        self._half = 0
 
-    def distribute(self, model: nn.Module) -> nn.Module:
-        """`model` under DistributedDataParallel, which averages by this memory."""
-        from torch.nn.parallel import DistributedDataParallel
-
-        # One bucket: there is no network whose slowness the backward pass could hide.
-        learner = DistributedDataParallel(
-            model,
-            forward_sync_buffers=False,
-            gradient_as_bucket_view=True,
-            bucket_cap_mb=4 * self._slots.shape[-1] / 2**20 + 1,
-        )
-        learner.register_comm_hook(self, _average)
-        return learner
-
-    def average(self, bucket: torch.Tensor, is_last: bool) -> None:
-        """Replace a worker's bucket by the mean of all; buckets come in one order everywhere."""
-        shares = self._slots[self._half, :, self._offset : self._offset + bucket.numel()]
-        shares[self._rank].copy_(bucket)
-        self._offset += bucket.numel()
-        if is_last:
-            # Whoever begins the step after the next has heard from all that this one is read.
-            self._half, self._offset = 1 - self._half, 0
+    def average(self) -> None:
+        """Replace each gradient by the mean of all workers'; one that is missing counts as zero."""
+        for share, parameter in zip(self._shares[self._half], self._parameters, strict=True):
+            if parameter.grad is None:
+                share.zero_()
+            else:
+                share.copy_(parameter.grad)
         torch.distributed.all_reduce(torch.zeros(1))  # hears that all shares lie there
-        torch.sum(shares, dim=0, out=bucket)
-        bucket.div_(len(shares))
+        shares = self._slots[self._half]
+        # Whoever begins the step after the next has heard from all that this one is read.
+        self._half = 1 - self._half
+        torch.sum(shares, dim=0, out=self._mean)
+        self._mean.div_(len(shares))
+        for parameter, mean in zip(self._parameters, self._means, strict=True):
+            parameter.grad = mean
 
 
-def _average(
-    state: SharedMean,
-    bucket: torch.distributed.GradBucket,  # type: ignore[name-defined]  # has no types
-) -> torch.futures.Future[torch.Tensor]:
-    """DDP's communication hook."""
-    state.average(bucket.buffer(), bucket.is_last())
-    done: torch.futures.Future[torch.Tensor] = torch.futures.Future()
-    done.set_result(bucket.buffer())
-    return done
+def begin_equal(model: nn.Module) -> None:
+    """Give every worker the weights and buffers of rank 0, as DistributedDataParallel does."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        torch.distributed.broadcast(tensor.detach(), src=0)
+
+
+def _views(flat: torch.Tensor, parameters: list[nn.Parameter]) -> list[torch.Tensor]:
+    """Parts of `flat` in the shapes of `parameters`, and in their memory layout (channels last).
+
+    So a copy between them, and the optimizer's step, go straight through memory.
+    """
+    views: list[torch.Tensor] = []
+    offset = 0
+    for parameter in parameters:
+        strides = torch.empty_like(parameter).stride()
+        views.append(flat.as_strided(parameter.shape, strides, flat.storage_offset() + offset))
+        offset += parameter.numel()
+    return views
 
 
 def _reserve(num_bytes: int) -> str:

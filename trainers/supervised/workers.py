@@ -9,7 +9,11 @@ import torch
 from torch import nn
 
 from trivium.platform.run_writer import RunWriter
-from trivium.trainers.supervised.shared_gradients import average_in_shared_memory
+from trivium.trainers.supervised.shared_gradients import (
+    SharedMean,
+    average_in_shared_memory,
+    begin_equal,
+)
 
 
 class Decision(NamedTuple):
@@ -37,6 +41,7 @@ class Workers:
         self._is_one_machine = is_one_machine
         self.world_size = world_size
         self.device = torch.device(device)
+        self._shared: SharedMean | None = None
         self._next_talk = 0
         self._step_began = time.monotonic()
 
@@ -46,9 +51,18 @@ class Workers:
         return self.rank == 0
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """`model` such that its backward pass averages gradients over the workers."""
+        """`model` as each step calls it: its gradients are averaged over the workers.
+
+        By its backward pass, or by `average_gradients`.
+        """
         model = model.to(self.device)
         if self.world_size == 1:
+            return model
+        self._shared = average_in_shared_memory(
+            model, self.rank, self.world_size, self._is_one_machine, self.gather
+        )
+        if self._shared is not None:
+            begin_equal(model)
             return model
         import warnings
 
@@ -56,12 +70,6 @@ class Workers:
 
         # Gradients of channels-last layers are copied into the buckets; the copy is small.
         warnings.filterwarnings("ignore", message="Grad strides do not match")
-
-        shared = average_in_shared_memory(
-            model, self.rank, self.world_size, self._is_one_machine, self.gather
-        )
-        if shared is not None:
-            return shared.distribute(model)
         devices = [self.device.index] if self.device.type == "cuda" else None
         # Buffers are made equal once an epoch instead of at each step: see `equal_buffers`.
         return DistributedDataParallel(
@@ -69,11 +77,16 @@ class Workers:
         )
 
     def without_sync(self, model: nn.Module, is_last: bool) -> AbstractContextManager[None]:
-        """Average gradients over the workers only with the last batch of a step."""
-        if self.world_size == 1 or is_last:
+        """A backward pass averages gradients over the workers only with a step's last batch."""
+        if self.world_size == 1 or is_last or self._shared is not None:
             return nullcontext()
         within: AbstractContextManager[None] = model.no_sync()  # type: ignore[operator]
         return within
+
+    def average_gradients(self) -> None:
+        """After the last backward pass of a step: what that has not done already."""
+        if self._shared is not None:
+            self._shared.average()
 
     def total(self, values: torch.Tensor) -> torch.Tensor:
         """The sum of `values` over the workers."""
