@@ -6,7 +6,7 @@ from statistics import fmean
 
 from trivium.platform.run import Record
 
-PLACE = ("step", "epoch", "env_steps", "time_s")
+PLACE = ("step", "epoch", "env_steps", "time_s", "trial")
 """The entries of a record that say where it stands; all others are metrics."""
 SPLITS = ("train", "validation", "test")
 _AXIS_LABEL = {"env_steps": "environment steps", "epoch": "epoch", "step": "step"}

@@ -64,7 +64,7 @@ def _train_children(
 ) -> RunFolder:
     repeats = job.repeats
     assert repeats is not None
-    if _is_whole(parent):
+    if is_whole(parent):
         on_child(parent.children())
         return parent
     _amend(parent, status="running", error=None, ended=None)
@@ -92,7 +92,7 @@ def _train_children(
     return RunFolder(parent.path)
 
 
-def _is_whole(parent: RunFolder) -> bool:
+def is_whole(parent: RunFolder) -> bool:
     """Whether it is finished: a sweep may hand one run to two workers, one after the other.
 
     Raises:

@@ -4,6 +4,7 @@ Every verb that makes a run comes through `start` or `resume`; what differs betw
 behind `trivium.platform.algorithm`.
 """
 
+import math
 import os
 import sys
 import time
@@ -221,9 +222,14 @@ def _record_failure(run: RunFolder, error: BaseException) -> None:
 
 
 def _record_outcome(run: RunFolder, writer: RunWriter, outcome: Outcome) -> None:
+    metrics = outcome.evaluation.metrics
+    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+    for name in metrics:
+        if name not in finite:
+            print(f"warning: {name} is {metrics[name]}, and left out of the result")
     result = {
         "best_step": outcome.best_step,
-        "metrics": dict(outcome.evaluation.metrics),
+        "metrics": finite,
         "wall_time_s": round(writer.time_s, 3),
         "first_step_s": writer.first_step_s and round(writer.first_step_s, 3),
         **outcome.rates,

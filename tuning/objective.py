@@ -1,5 +1,6 @@
 """What a sweep makes best: a metric, in which direction, and what a run has of it."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -53,6 +54,30 @@ def best_value(run: RunFolder, objective: Objective) -> tuple[float | None, int]
     done = [c for c in run.children() if c.status == "finished"]
     values = [v for v, _ in (best_value(c, objective) for c in done) if v is not None]
     return (sum(values) / len(values) if values else None), len(values)
+
+
+def curve_of(run: RunFolder, objective: Objective) -> list[float]:
+    """What a scheduler was told of the run, report by report: the best value so far.
+
+    Over seeds or folds a report is a whole training, and the value the mean of the bests so far.
+    """
+    if run.info.get("kind") in ("seeds", "folds"):
+        done = (best_value(c, objective)[0] for c in run.children() if c.status == "finished")
+        values = [v for v in done if v is not None]
+        return [fmean(values[:count]) for count in range(1, len(values) + 1)]
+    best, curve = None, []
+    for record in run.metrics():
+        if objective.metric in record:
+            best = objective.better(best, record[objective.metric])
+            curve.append(math.nan if best is None else best)
+    return curve
+
+
+def without_value(run: RunFolder, objective: Objective) -> str:
+    """Why a run that trained to its end has no value."""
+    if any(objective.metric in record for record in run.metrics()):
+        return f"{objective.metric} was never finite"
+    return f"never reported {objective.metric}"
 
 
 def values_of(run: RunFolder, objectives: Sequence[Objective]) -> tuple[float, ...] | None:

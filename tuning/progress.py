@@ -23,6 +23,8 @@ class SweepProgress:
         self._file = run.path / "metrics.jsonl"
         before = list(read_records(self._file))
         self._num_ended = len(before)
+        self.told = {int(r["trial"]) for r in before}
+        """Trials whose end stands in metrics.jsonl."""
         names = [a.metric for a in plan.objectives]
         self._front: list[Sequence[float]] = [
             [r[n] for n in names] for r in before if all(r.get(n) is not None for n in names)
@@ -64,6 +66,7 @@ class SweepProgress:
         """One trial more; say so when it failed or is the best so far."""
         objective = self._plan.objective
         self._num_ended += 1
+        self.told.add(number_)
         record: dict[str, Any] = {
             "step": self._num_ended,
             "time_s": round(self._time_before_s + time.monotonic() - self._began, 4),

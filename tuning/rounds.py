@@ -104,6 +104,10 @@ class InRounds(ABC):
 
         return FIFOScheduler()
 
+    def recall(self, made: "TrialScheduler", curves: Mapping[int, Sequence[float]]) -> None:
+        """Nothing to tell: what was decided stands in the sweep's rounds, see `read_rounds`."""
+        return
+
     @abstractmethod
     def next_round(self, standing: Standing) -> Round | None:
         """What comes after `standing.rounds`; None when no trial goes on or begins."""

@@ -5,7 +5,9 @@ A report is an epoch of supervised training or an evaluation in reinforcement le
 Schedulers in which trials wait for each other are in `population.py` and `hyperband.py`.
 """
 
-from typing import TYPE_CHECKING, Literal, Protocol
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -20,11 +22,26 @@ VALUE = "value"
 """The best value of the metric that the trial has reported so far."""
 
 
+class FormerTrial:
+    """What schedulers look at of Ray Tune's trial, for one that ended before this driver."""
+
+    status = "TERMINATED"
+
+    def __init__(self, number: int) -> None:
+        self.trial_id = f"former-{number}"
+
+
 class Scheduler(Protocol):
     """One entry of SCHEDULERS."""
 
     def make(self, mode: Literal["max", "min"]) -> "TrialScheduler":
         """Ray Tune's scheduler."""
+
+    def recall(self, made: "TrialScheduler", curves: Mapping[int, Sequence[float]]) -> None:
+        """Tell Ray Tune's scheduler, as `make` made it, of trials that ended before it began.
+
+        `curves` has of each trial VALUE at every report.
+        """
 
 
 class NoStoppingSettings(ComponentSettings):
@@ -42,6 +59,9 @@ class NoStopping:
         from ray.tune.schedulers import FIFOScheduler
 
         return FIFOScheduler()
+
+    def recall(self, made: "TrialScheduler", curves: Mapping[int, Sequence[float]]) -> None:
+        """Nothing to know."""
 
 
 class AshaSettings(ComponentSettings):
@@ -78,6 +98,15 @@ class Asha:
             stop_last_trials=False,
         )
 
+    def recall(self, made: "TrialScheduler", curves: Mapping[int, Sequence[float]]) -> None:
+        """Fill the rungs; of several brackets a trial gets one as a new trial does."""
+        for number, curve in curves.items():
+            trial: Any = FormerTrial(number)
+            made.on_trial_add(None, trial)
+            for count, value in enumerate(curve, start=1):
+                if math.isfinite(value):
+                    made.on_trial_result(None, trial, {REPORTS: count, VALUE: value})
+
 
 class HyperBand(Asha):
     """Asynchronous HyperBand: three brackets of ASHA, two of which give trials a longer grace."""
@@ -111,3 +140,11 @@ class MedianStopping:
             grace_period=self.settings.grace_reports,
             min_samples_required=self.settings.min_trials,
         )
+
+    def recall(self, made: "TrialScheduler", curves: Mapping[int, Sequence[float]]) -> None:
+        """Fill the means, without asking whether one of these would be stopped now."""
+        for number, curve in curves.items():
+            trial: Any = FormerTrial(number)
+            for count, value in enumerate(curve, start=1):
+                if math.isfinite(value):
+                    made.on_trial_complete(None, trial, {REPORTS: count, VALUE: value})

@@ -139,6 +139,14 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
         """Optuna's study."""
         return self._ot_study
 
+    @property
+    def closed(self) -> set[int]:
+        """Trials that ended with a value, as the study has it."""
+        from optuna.trial import TrialState
+
+        states = (TrialState.COMPLETE, TrialState.PRUNED)
+        return {t.number for t in self.study.get_trials(deepcopy=False, states=states)}
+
     def enqueue(self, points: Sequence[Point]) -> None:
         """Try these first."""
         for point in points:

@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +29,12 @@ from trivium.platform.run_writer import STOP_FILE
 from trivium.platform.runner import Screen, begin, error_text, write_report
 from trivium.platform.store import Store
 from trivium.trainers.local_ray import ray_session
+from trivium.tuning.objective import best_value, curve_of, without_value
 from trivium.tuning.plan import PLAN, Plan, make_plan, plan_content, read_plan
 from trivium.tuning.progress import SweepProgress
 from trivium.tuning.rounds import InRounds, Round, Standing
 from trivium.tuning.takeover import write_stages
-from trivium.tuning.trials import children_of
+from trivium.tuning.trials import EARLY, children_of
 
 if TYPE_CHECKING:
     from trivium.tuning.study import SweepSearch
@@ -139,6 +140,25 @@ class Sweep:
         found = (c for c in children_of(self.run) if c.path.name.isdigit())
         return {int(c.path.name): c for c in found}
 
+    def catch_up(self, trials: Mapping[int, RunFolder], closed: Container[int]) -> None:
+        """Write what an earlier driver, which was killed, did not hear or write any more.
+
+        `closed` are the trials that the study does not wait for.
+        """
+        objective = self.plan.objective
+        for number, child in trials.items():
+            value, _ = best_value(child, objective)
+            status = child.info["status"]
+            if status == "finished" and value is None:
+                reason = without_value(child, objective)
+                _amend(child, status="failed", error=reason, ended=child.info["ended"])
+            elif number in closed and status not in ("finished", "failed"):
+                _amend(child, status="stopped", error=self._stopped_early, ended=utc_now())
+            ended = _ended(RunFolder(child.path))
+            if ended is not None and number not in self.progress.told:
+                reason = str(RunFolder(child.path).info.get("error") or "")
+                self.progress.trial_ended(number, ended, value, reason)
+
     def new_child(self, number: int, point: Mapping[str, Any]) -> RunFolder:
         """The run folder of trial `number`."""
         settings = self.plan.settings
@@ -227,7 +247,7 @@ class Sweep:
     @property
     def _stopped_early(self) -> str:
         name = self.plan.settings.scheduler.name
-        return f"stopped early by {name}: others did better by then"
+        return f"{EARLY} by {name}: others did better by then"
 
     def _waits(self, child: RunFolder) -> bool:
         """It trains in rounds, and no worker has it."""
@@ -311,7 +331,8 @@ def _searcher(sweep: Sweep) -> "SweepSearch":
         searcher = SweepSearch(**options)
     for child in trials.values():
         (child.path / STOP_FILE).unlink(missing_ok=True)
-    searcher.recover(trials)
+    sweep.catch_up(trials, searcher.closed)
+    searcher.recover(sweep.trials())
     # All points come before the first draw, so a study with fewer trials misses the last of them.
     searcher.enqueue(plan.points[len(searcher.study.get_trials(deepcopy=False)) :])
     return searcher
@@ -323,6 +344,9 @@ def _tune(sweep: Sweep, searcher: "SweepSearch", folder: Path, verbose: bool) ->
     from trivium.tuning.trial import TrialWorker
 
     plan = sweep.plan
+    scheduler = plan.scheduler.make("max" if plan.objective.larger_is_better else "min")
+    former = {n: c for n, c in sweep.trials().items() if _ended(c) in ("finished", "pruned")}
+    plan.scheduler.recall(scheduler, {n: curve_of(c, plan.objective) for n, c in former.items()})
     resources = {"CPU": plan.cpus_per_trial, "GPU": plan.settings.gpus_per_trial}
     # A trial of several workers computes in these alone; Ray wants something reserved: a byte.
     reserved = {k: v for k, v in resources.items() if v} or {"memory": 1}
@@ -330,7 +354,7 @@ def _tune(sweep: Sweep, searcher: "SweepSearch", folder: Path, verbose: bool) ->
         tune.with_resources(TrialWorker, reserved),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
-            scheduler=plan.scheduler.make("max" if plan.objective.larger_is_better else "min"),
+            scheduler=scheduler,
             num_samples=-1,
             max_concurrent_trials=plan.num_concurrent,
             reuse_actors=True,
@@ -361,6 +385,14 @@ def _wait_for_dead(run: RunFolder) -> None:
                 pid = child.info.get("pid")
                 raise UserError(f"{child.id} is still running (process {pid}); stop it first")
             time.sleep(0.2)
+
+
+def _ended(child: RunFolder) -> str | None:
+    """How a trial ended by its run.json; None when it has still to go on."""
+    status = child.info["status"]
+    if status == "stopped":
+        return "pruned" if str(child.info.get("error")).startswith(EARLY) else None
+    return str(status) if status in ("finished", "failed") else None
 
 
 def _is_running(child: RunFolder) -> bool:

@@ -19,12 +19,12 @@ from trivium.platform.errors import TriviumError
 from trivium.platform.exhibit import Metric
 from trivium.platform.interrupt import Interrupted
 from trivium.platform.remote.travel import arrive, left, ticket_of
-from trivium.platform.repeats import resume_repeats
+from trivium.platform.repeats import is_whole, resume_repeats
 from trivium.platform.run import Record, RunFolder, write_json
 from trivium.platform.run_writer import STOP_FILE
 from trivium.platform.runner import Screen, check, error_text, make_algorithm, train
 from trivium.tuning.follower import following
-from trivium.tuning.objective import Objective, best_value, values_of
+from trivium.tuning.objective import Objective, best_value, values_of, without_value
 from trivium.tuning.schedulers import REPORTS, VALUE
 from trivium.tuning.takeover import begin_stage
 
@@ -44,24 +44,24 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     """Ray Tune's view of a trial; `config` has the child's ticket and what is made best."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Start the first trial of this actor."""
+        """Take the first trial of this actor; see `step`."""
         self._training: TrialThread | None = None
-        self.reset_config(config)
+        self._asked = config
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """End the trial before, which may still be saving, and start the next."""
+        """End the trial before, which may still be saving, and take the next."""
         self.cleanup()
-        objectives = [Objective(**aim) for aim in new_config["aims"]]
-        child = RunFolder(arrive(new_config["ticket"]))
-        self._training = TrialThread(
-            child, objectives, tells_reports=not new_config["is_final"], until=new_config["until"]
-        )
-        self._training.start()
+        self._asked = new_config
         return True
 
     def step(self) -> dict[str, Any]:
-        """The next report."""
-        assert self._training is not None
+        """The next report; training begins when the first one is asked for.
+
+        An actor that Tune makes for a trial may be thrown away for one that became free meanwhile
+        and has the same trial; only the one that is asked to train may touch its run.
+        """
+        if self._training is None:
+            self._training = self._begin(self._asked)
         return self._training.results.get()
 
     def cleanup(self) -> None:
@@ -70,6 +70,16 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             self._training.stop()
             self._training.join()
             left(self._training.folder)
+            self._training = None
+
+    def _begin(self, config: dict[str, Any]) -> "TrialThread":
+        objectives = [Objective(**aim) for aim in config["aims"]]
+        child = RunFolder(arrive(config["ticket"]))
+        training = TrialThread(
+            child, objectives, tells_reports=not config["is_final"], until=config["until"]
+        )
+        training.start()
+        return training
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing for Tune to keep: the child's folder has its own checkpoints."""
@@ -117,7 +127,7 @@ class TrialThread(threading.Thread):
                 value, count = best_value(self._child, self._objective)
                 self._last |= {} if value is None else {VALUE: value, REPORTS: count}
             if VALUE not in self._last:
-                ended, reason = "failed", f"never reported {self._objective.metric}"
+                ended, reason = "failed", without_value(self._child, self._objective)
         except Interrupted as error:
             is_there = self._until is not None and self._last.get(REPORTS, 0) >= self._until
             ended, reason = PAUSED if is_there else "stopped", str(error)
@@ -157,6 +167,8 @@ def train_child(
     Of a single training each value of the metric is a report; else each finished seed or fold is.
     With `until` it ends by Interrupted, saved, when it has made so many reports.
     """
+    if is_whole(child):
+        return
     job = child.job()
     if job.repeats is not None:
 

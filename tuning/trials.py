@@ -9,6 +9,9 @@ from trivium.tuning.dimension import Point
 from trivium.tuning.objective import Objective, best_value, dominates, values_of
 from trivium.tuning.plan import aims_in, read_sweep
 
+EARLY = "stopped early"
+"""How the error of a trial begins that the scheduler stopped."""
+
 
 @dataclass(frozen=True)
 class TrialRow:
@@ -75,7 +78,7 @@ def _row(child: RunFolder, aims: Sequence[Objective]) -> TrialRow:
     value, count = best_value(child, aims[0])
     values = values_of(child, aims) if len(aims) > 1 and child.status == "finished" else None
     error = str(child.info.get("error") or "")
-    is_early = child.status == "stopped" and error.startswith("stopped early")
+    is_early = child.status == "stopped" and error.startswith(EARLY)
     return TrialRow(
         number=int(child.path.name),
         status="stopped early" if is_early else child.status,

@@ -32,6 +32,11 @@ def test_an_unfinished_run_has_the_best_score_so_far(make_run: Any, learning_rec
     assert main_score(run) == Score("validation/accuracy", best, is_final=False)
 
 
+def test_the_number_of_a_trial_is_no_score(make_run: Any) -> None:
+    records = [{"step": 1, "time_s": 1.0, "trial": 3, "validation/score": None}]
+    assert main_score(make_run(status="failed", records=records)) is None
+
+
 def test_a_run_over_seeds_has_an_interval(make_run: Any) -> None:
     run = make_run(metrics={"test/accuracy": 0.97}, result={"interval_95": {"test/accuracy": 0.01}})
     assert str(main_score(run)) == "test/accuracy 0.9700 +/- 0.0100"

@@ -20,7 +20,7 @@ from trivium.platform.settings import ComponentSettings
 class QuadraticSettings(ComponentSettings):
     x: float = Field(0.9, ge=0, le=1)
     y: int = 0
-    kind: Literal["plain", "fails", "dies", "blank"] = "plain"
+    kind: Literal["plain", "fails", "dies", "blank", "nan"] = "plain"
     reports: int = Field(3, ge=1)
     report_s: float = 0.0
 
@@ -57,6 +57,8 @@ class Quadratic:
         begun = checkpoint.step if checkpoint else 0
         noise = (self.job.seed * 7919 % 101 - 50) * 1e-6
         score = -((a.x - 0.3) ** 2) - 0.01 * a.y + noise
+        if a.kind == "nan":
+            score = float("nan")
         run.mark_first_step()
         for step in range(begun, a.reports):
             time.sleep(a.report_s)

@@ -1,11 +1,17 @@
 """What is made best, and in which direction."""
 
+import json
+import math
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from trivium.platform.errors import UserError
 from trivium.platform.exhibit import Metric
+from trivium.platform.run import RunFolder
 from trivium.platform.settings import validate
-from trivium.tuning.objective import Objective, choose_objective
+from trivium.tuning.objective import Objective, choose_objective, curve_of, without_value
 from trivium.tuning.settings import TuneSettings
 
 METRICS = (
@@ -40,3 +46,30 @@ def test_values_that_are_not_finite_are_passed_over_but_counted() -> None:
     assert Objective("loss", False).best_of(records) == (2.0, 4)
     assert Objective("loss", True).best_of(records) == (4.0, 4)
     assert Objective("loss", True).best_of([]) == (None, 0)
+
+
+def write_run(path: Path, records: list[dict[str, Any]], kind: str = "train") -> RunFolder:
+    path.mkdir(parents=True)
+    (path / "run.json").write_text(json.dumps({"kind": kind, "status": "finished"}))
+    (path / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    return RunFolder(path)
+
+
+def test_a_scheduler_is_told_the_best_so_far_at_each_report(tmp_path: Path) -> None:
+    records = [{"loss": None}, {"loss": 3.0}, {"other": 1.0}, {"loss": 4.0}, {"loss": 2.0}]
+    run = write_run(tmp_path / "1", records)
+    first, *others = curve_of(run, Objective("loss", False))
+    assert math.isnan(first)
+    assert others == [3.0, 3.0, 2.0]
+    over_seeds = write_run(tmp_path / "2", [], kind="seeds")
+    write_run(tmp_path / "2" / "children" / "0", [{"loss": 3.0}, {"loss": 1.0}])
+    write_run(tmp_path / "2" / "children" / "1", [{"loss": 2.0}])
+    assert curve_of(over_seeds, Objective("loss", False)) == [1.0, 1.5]
+
+
+def test_a_run_without_a_value_says_why(tmp_path: Path) -> None:
+    objective = Objective("validation/loss", False)
+    run = write_run(tmp_path / "1", [{"validation/loss": None}, {"other": 1.0}])
+    assert without_value(run, objective) == "validation/loss was never finite"
+    run = write_run(tmp_path / "2", [{"train/loss": 1.0}])
+    assert without_value(run, objective) == "never reported validation/loss"

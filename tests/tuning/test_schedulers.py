@@ -1,5 +1,6 @@
 """What every scheduler keeps: a trial far behind is stopped at a report, a leading one is not."""
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,10 +20,13 @@ class TrialStub:
         self.trial_id = trial_id
 
 
-def decisions(settings: Any, mode: Any, curves: list[list[float]]) -> list[int]:
+def decisions(
+    settings: Any, mode: Any, curves: list[list[float]], former: list[list[float]] | None = None
+) -> list[int]:
     """How many reports each trial makes when they train one after the other."""
     seam: Scheduler = build(read_component(settings, SCHEDULERS), SCHEDULERS, {})
     scheduler = seam.make(mode)
+    seam.recall(scheduler, dict(enumerate(former or ())))
     controller = SimpleNamespace(search_alg=None, get_live_trials=list)
     lengths = []
     for number, curve in enumerate(curves):
@@ -65,3 +69,19 @@ def test_hyperband_gives_some_trials_a_longer_grace() -> None:
 
 def test_without_a_scheduler_every_trial_goes_to_its_end() -> None:
     assert decisions("none", "max", [GOOD, POOR, POOR]) == [6, 6, 6]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"name": "asha", "reduction": 2},
+        {"name": "hyperband", "reduction": 2},
+        {"name": "median", "grace_reports": 1, "min_trials": 2},
+    ],
+    ids=str,
+)
+def test_a_resumed_sweep_measures_new_trials_by_those_that_ended_before(settings: Any) -> None:
+    assert decisions(settings, "max", [POOR]) == [6], "alone there is nothing to compare with"
+    lengths = decisions(settings, "max", [POOR] * 12, former=[[math.nan, *GOOD[1:]]] * 12)
+    assert min(lengths) < 6
+    assert decisions("none", "max", [POOR], former=[GOOD]) == [6]
