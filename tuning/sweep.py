@@ -54,6 +54,8 @@ ON_DEMAND: Mapping[str, str] = {"RAY_prestart_worker_first_driver": "0"}
 its actors gets none of them, so that twice as many would import on the same cores."""
 SAVING_S = 20.0
 """How long trials that were told to stop may take to save before their worker goes."""
+MOST_DEATHS = 3
+"""How often a trial goes on from its checkpoint after its worker died; then it has failed."""
 
 
 def start_sweep(job: Job, data: Mapping[str, Any], store: Store, screen: Screen) -> RunFolder:
@@ -284,7 +286,7 @@ def search(sweep: Sweep, verbose: bool = False) -> None:
     """Run what is left of the sweep on Ray Tune, in reused actors."""
     plan = sweep.plan
     num_cpus = max(1.0, plan.num_concurrent * plan.cpus_of_all_workers)
-    is_alone = plan.job.resources.num_workers == 1
+    is_alone = plan.job.resources.most_workers == 1
     with (
         _environment({**TUNE_ENVIRONMENT, **(ON_DEMAND if is_alone else {})}),
         tempfile.TemporaryDirectory(prefix="trivium-tune-") as folder,
@@ -364,7 +366,8 @@ def _tune(sweep: Sweep, searcher: "SweepSearch", folder: Path, verbose: bool) ->
             name="sweep",
             storage_path=str(folder),
             verbose=3 if verbose else 0,
-            failure_config=tune.FailureConfig(max_failures=0),
+            # Of an actor that dies; an error of the training is a result, and comes again.
+            failure_config=tune.FailureConfig(max_failures=MOST_DEATHS),
             # The child's own are the checkpoints; Tune would wait for one more at each trial's end.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),

@@ -224,7 +224,7 @@ def _train_until(
     def is_over() -> bool:
         return is_there() or is_stopping()
 
-    is_elsewhere = job.resources.num_workers > 1
+    is_elsewhere = job.resources.most_workers > 1
     heard = following(child, forwarder, is_over) if is_elsewhere else contextlib.nullcontext()
     try:
         with heard:
