@@ -59,7 +59,7 @@ class RunWriter:
         self.folder = folder
         self.first_step_s: float | None = None
         self._listeners = tuple(listeners)
-        self._interval_s = checkpoint_interval_s
+        self.checkpoint_interval_s = checkpoint_interval_s
         self._is_stopping = is_stopping
         self._began_at = began_at if began_at is not None else time.time()
         self._file = folder.path / "metrics.jsonl"
@@ -151,7 +151,7 @@ class RunWriter:
     @property
     def checkpoint_due_in_s(self) -> float:
         """Seconds until the next one is due."""
-        return self._interval_s - (time.monotonic() - self._last_checkpoint)
+        return self.checkpoint_interval_s - (time.monotonic() - self._last_checkpoint)
 
     def save_checkpoint(
         self, step: int, fill: Callable[[Path], None], *, name: str = "last"

@@ -172,3 +172,35 @@ def test_a_file_of_ones_own_is_found_beside_the_job_file(tmp_path: Path, monkeyp
         f"{folder / 'job.yaml'}:2: model.name: no file no.py (looked for {elsewhere / 'no.py'} and "
         f"{folder / 'no.py'})"
     )
+
+
+@pytest.mark.parametrize(
+    ("workers", "message"),
+    [
+        ("0", "num_workers: must be {}; got 0"),
+        ("20000", "num_workers: must be {}; got 20000"),
+        ("[1, 4]", "num_workers: must be {}; got [1, 4]"),
+        ("{min: 0, max: 4}", "num_workers.min: must be at least 1, got 0"),
+        ("{min: 3, max: 2}", "num_workers.max: must be at least min, which is 3; got 2"),
+        ("{min: 3}", "num_workers.max: is required"),
+        (
+            "{mn: 1, max: 2}",
+            "num_workers.mn: unknown setting; did you mean min? (settings here: min, max, "
+            "resize_interval_s)",
+        ),
+    ],
+)
+def test_a_wrong_number_of_workers_is_told_in_its_place(
+    path: Path, workers: str, message: str
+) -> None:
+    known = "a whole number from 1 to 10,000, or a range such as {min: 1, max: 4}"
+    found = error_of(path, f"{GOOD}resources: {{num_workers: {workers}}}\n")
+    assert found == f"job.yaml:7: resources.{message.replace('{}', known)}"
+
+
+def test_a_range_of_workers_is_written_out_and_read_again(path: Path) -> None:
+    path.write_text(f"{GOOD}resources: {{num_workers: {{max: 4}}}}\n", encoding="utf-8")
+    job = read_job(open_job(path))
+    assert (job.resources.fewest_workers, job.resources.most_workers) == (1, 4)
+    path.write_text(write_job(job), encoding="utf-8")
+    assert read_job(open_job(path)).resources == job.resources

@@ -5,6 +5,7 @@ show; workers that have notice, or that are to become more, save before they are
 failed start had reserved is given back. Like lean_trainer.py it knows Ray Train's inner names.
 """
 
+import contextlib
 import os
 import time
 from typing import Any
@@ -83,9 +84,19 @@ class PatientController(TrainController):  # type: ignore[misc]
         state = self.get_state()
         if isinstance(state, ResizingState):
             await self._let_them_save()
+            self._failure_policy.note_growth(state.scaling_decision.num_workers)
         elif isinstance(state, RestartingState | ReschedulingState) and self._worker_group:
-            self._shutdown_worker_group()  # the policy then sees what is free
+            self._end_workers()  # the policy then sees what is free
         return await super()._step()
+
+    def _end_workers(self) -> None:
+        """End what is left of them; of what is dead already nothing answers."""
+        group, self._worker_group = self._worker_group, None
+        with contextlib.suppress(Exception):
+            group.shutdown()
+        with contextlib.suppress(Exception):
+            if group.has_started():
+                group.get_worker_group_state().shutdown()
 
     async def _let_them_save(self) -> None:
         """End the workers at a step's end, with their state saved."""

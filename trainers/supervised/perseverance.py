@@ -49,6 +49,10 @@ class GoOn(FailurePolicy):  # type: ignore[misc]
         )
         return FailureDecision.RETRY
 
+    def note_growth(self, num_workers: int) -> None:
+        """Told before the workers are ended to become more."""
+        self._witness.note(f"there is room for {num_workers} workers; training goes on with them")
+
     def _saved_step(self) -> int:
         try:
             return self._witness.saved_step()

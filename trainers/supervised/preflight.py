@@ -10,6 +10,7 @@ from trivium.datasets.dataset import Dataset, Input
 from trivium.datasets.folds import fold_kind
 from trivium.models.summary import Summary
 from trivium.platform.algorithm import Preflight
+from trivium.platform.job import Resources
 from trivium.trainers.supervised.job import SupervisedJob
 from trivium.trainers.supervised.loop import batch_size
 from trivium.trainers.supervised.tasks.task import Task, metric_named
@@ -20,9 +21,17 @@ _OPTIMIZER_COPIES = {"sgd": 1, "rmsprop": 1, "adam": 2, "adamw": 2}
 
 
 def describe(
-    job: SupervisedJob, dataset: Dataset, task: Task, model: nn.Module, summary: Summary
+    job: SupervisedJob,
+    dataset: Dataset,
+    task: Task,
+    model: nn.Module,
+    summary: Summary,
+    resources: Resources,
 ) -> Preflight:
-    """Facts in the order of the pillars, then steps, memory and resources; and what is wrong."""
+    """Facts in the order of the pillars, then steps, memory and resources; and what is wrong.
+
+    `resources` are the job's as this machine or cluster has them.
+    """
     facts = (
         ("data", _data(dataset)),
         ("task", _task(task, dataset)),
@@ -31,7 +40,7 @@ def describe(
         ("algorithm", _algorithm(job)),
         ("steps", _steps(job, dataset)),
         ("memory", _memory(job, dataset, model, summary)),
-        ("resources", _resources(job)),
+        ("resources", _resources(resources)),
     )
     return Preflight(
         facts, tuple(_problems(job, dataset, task, model)), tuple(_warnings(job, dataset))
@@ -111,10 +120,9 @@ def _memory(job: SupervisedJob, dataset: Dataset, model: nn.Module, summary: Sum
     )
 
 
-def _resources(job: SupervisedJob) -> str:
+def _resources(workers: Resources) -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpus = torch.cuda.device_count()
-    workers = job.resources
     threads = torch.get_num_threads()
     share = f"{threads} thread{'s' if threads > 1 else ''}"
     asked = f"{workers.worker_count} Ray Train workers"

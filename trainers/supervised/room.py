@@ -67,8 +67,11 @@ class RoomPolicy(ScalingPolicy):  # type: ignore[misc]
     def _free(self) -> int:
         from ray._private.state import state
 
-        going = state.get_draining_nodes()
-        free = state.available_resources_per_node()
+        try:
+            going = state.get_draining_nodes()
+            free = state.available_resources_per_node()
+        except Exception:  # the head does not answer now; it is asked again
+            return 0
         each = self.scaling_config._resources_per_worker_not_none
         return num_fitting({k: v for k, v in free.items() if k not in going}, each)
 

@@ -92,7 +92,7 @@ class Supervised:
             raise error.under("model") from None
         if not isinstance(model, nn.Module):
             raise UserError.at("model.name", f"{self.job.model.name} makes no torch.nn.Module")
-        set_threads(self.job, self.dataset, model)
+        set_threads(self.job.changed(resources=self.resources), self.dataset, model)
         return model
 
     @cached_property
@@ -129,7 +129,8 @@ class Supervised:
         """Data, model, steps, memory, resources."""
         self.model  # noqa: B018  # built before anything is described: it may not fit the data
         self._look_at_folds()
-        return describe(self.job, self.dataset, self.task, self.model, summarize(self.model))
+        summary = summarize(self.model)
+        return describe(self.job, self.dataset, self.task, self.model, summary, self.resources)
 
     def _look_at_folds(self) -> None:
         """Prepare the rows of every fold: what one of them lacks is told before the first starts.

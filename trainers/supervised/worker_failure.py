@@ -63,11 +63,6 @@ class Ends:
         """Those that had notice and saved."""
         return [f for f in self.told if f.kind == "left"]
 
-    @property
-    def have_a_cause(self) -> bool:
-        """False when all that is known is that workers lost another one."""
-        return bool(self.died or self.raised or self.left)
-
 
 def explain(error: Exception) -> TriviumError:
     """What went wrong first, of all that workers and Ray report when one of them fails."""
@@ -96,7 +91,7 @@ def _cause_of_death(failure: BaseException) -> str:
     """Ray's own words; of a process that ended, without the lists of identifiers around them."""
     text = str(failure)
     if _OUT_OF_MEMORY.search(text):
-        used = re.search(r"Memory on the node[^.]*?was ([\d.]+\s?GB / [\d.]+\s?GB)", text)
+        used = re.search(r"was ([\d.]+\s?GB / [\d.]+\s?GB)", text)
         amount = f" ({used[1]} in use)" if used else ""
         return (
             f"its node ran out of memory{amount}, and Ray ended it. Take a smaller "

@@ -128,8 +128,8 @@ class Workers:
         words = torch.tensor([0, 0, 0, self._has_notice()])
         if writer is not None:
             is_due = writer.checkpoint_due()
-            quiet_s = 1.0 if is_due else min(1.0, writer.checkpoint_due_in_s)
-            steps_ahead = max(1, min(1000, int(quiet_s / max(step_s, 1e-6))))
+            due_s = writer.checkpoint_interval_s if is_due else writer.checkpoint_due_in_s
+            steps_ahead = max(1, min(1000, int(min(1.0, due_s) / max(step_s, 1e-6))))
             words[:3] = torch.tensor([writer.stop, is_due, steps_ahead])
         words = words.to(self.device)
         torch.distributed.all_reduce(words, torch.distributed.ReduceOp.MAX)

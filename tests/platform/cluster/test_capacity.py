@@ -28,6 +28,7 @@ def job(tmp_path: Path, resources: str, text: str = "algorithm: {name: supervise
         ("train", "{}", "the command x 1 CPU"),
         ("train", "{cpus_per_worker: 3, gpus_per_worker: 1}", "the command x 3 CPUs and 1 GPU"),
         ("train", "{num_workers: 4, cpus_per_worker: 2}", "8 CPUs (4 workers x 2 CPUs)"),
+        ("train", "{num_workers: {min: 2, max: 4}}", "2 CPUs (2 to 4 workers x 1 CPU)"),
         ("evaluate", "{num_workers: 4, cpus_per_worker: 2}", "the command x 2 CPUs"),
     ],
 )
