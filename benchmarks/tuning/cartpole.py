@@ -100,8 +100,9 @@ def _look_at_trivium(folder: Path, seen: set[str]) -> tuple[float, dict[str, Any
             continue
         seen.add(number)
         metrics = json.loads(result.read_text())["metrics"]
-        if metrics["test/return_mean"] >= SOLVED:
-            facts = {"trial": int(number), "return_mean": metrics["test/return_mean"]}
+        mean = metrics.get("test/return_mean", 0.0)
+        if mean >= SOLVED:
+            facts = {"trial": int(number), "return_mean": mean}
             return result.stat().st_mtime, facts
     return None
 
