@@ -1,0 +1,216 @@
+"""Runs of the command line that a case disturbs, and what became of them."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from steps import Attempt, Steps, info, repeated, resumed_steps
+
+TRIVIUM = [sys.executable, "-m", "trivium.platform.cli"]
+HERE = Path(__file__).parent
+SUPERVISED = """\
+name: digits
+dataset: {{source: digits, split: {{train: 0.7, validation: 0.15, test: 0.15, stratify: true}}}}
+model: {{name: '{here}/counting.py:Counting', folder: '{steps}', pause_s: {pause_s}}}
+algorithm:
+  {{name: supervised, epochs: {epochs}, batch_size: 32, optimizer: {{name: adam, lr: 0.001}}}}
+resources: {{num_workers: {workers}}}
+checkpoint: {{interval_s: {interval_s}}}
+"""
+
+
+@dataclass
+class Repetition:
+    """One disturbance at a random moment."""
+
+    what: str
+    moment_s: float
+    """Seconds of training before it."""
+    attempt: int = 0
+    """Which beginning of the run it hit."""
+    repeated: int = 0
+    """Steps that were done twice because of it."""
+    interval: int = 0
+    """Steps of one checkpoint interval at the speed of this run."""
+    gone_on_s: float = 0.0
+    """Seconds until the next step."""
+
+    @property
+    def is_within(self) -> bool:
+        """At most one interval; a step of slack at each end, as moments fall between steps."""
+        return self.repeated <= self.interval + 2
+
+
+@dataclass
+class Told:
+    """What a case found; `lost` counts runs that did not end well."""
+
+    case: str
+    runs: int = 0
+    lost: int = 0
+    repetitions: list[Repetition] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    curves_apart: float = 0.0
+    """Largest relative difference of a loss to that of one undisturbed worker."""
+
+    def row(self) -> dict[str, Any]:
+        """For the table and results.json."""
+        done = [r.repeated for r in self.repetitions]
+        return {
+            "case": self.case,
+            "repetitions": len(self.repetitions),
+            "runs": self.runs,
+            "lost": self.lost,
+            "most_repeated": max(done, default=0),
+            "interval": round(
+                sum(r.interval for r in self.repetitions) / max(1, len(self.repetitions))
+            ),
+            "over_interval": sum(not r.is_within for r in self.repetitions),
+            "gone_on_s": round(
+                sum(r.gone_on_s for r in self.repetitions) / max(1, len(self.repetitions)), 1
+            ),
+            "seconds": round(self.seconds),
+            "curves_apart": float(f"{self.curves_apart:.1g}"),
+            "notes": self.notes,
+            "each": [asdict(r) for r in self.repetitions],
+        }
+
+
+@dataclass
+class Job:
+    """A job file, the folder its steps are counted in, and the store of its runs."""
+
+    folder: Path
+    text: str
+    interval_s: float = 1.0
+
+    @property
+    def file(self) -> Path:
+        """The job file."""
+        return self.folder / "job.yaml"
+
+    @property
+    def steps(self) -> Steps:
+        """What was counted."""
+        return Steps(self.folder / "steps")
+
+    @property
+    def run(self) -> Path:
+        """The only run of the store."""
+        return next(iter(sorted((self.folder / "runs").glob("*-1"))))
+
+    def start(self, *words: object, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        """`trivium WORDS`, in the background."""
+        cache = {"TRIVIUM_CACHE": str(self.folder.parent / "cache")}
+        with (self.folder / "out.txt").open("ab") as out:
+            return subprocess.Popen(
+                [*TRIVIUM, *map(str, words), "--store", str(self.folder / "runs")],
+                env={**environment, **cache},
+                stdout=out,
+                stderr=out,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+
+    def is_well(self) -> str:
+        """Empty when the run finished with every epoch once; else what is wrong."""
+        try:
+            status = info(self.run)["status"]
+            error = info(self.run).get("error")
+            epochs = [line.count('"epoch"') for line in self._lines()]
+        except (StopIteration, OSError, ValueError) as problem:
+            return f"no whole run: {problem!r}"
+        if status != "finished":
+            return f"{status}: {str(error)[:300]}"
+        return "" if all(n == 1 for n in epochs) else "lines of metrics.jsonl are torn"
+
+    def _lines(self) -> Sequence[str]:
+        return (self.run / "metrics.jsonl").read_text().splitlines()
+
+
+def supervised(
+    folder: Path, workers: str, epochs: int, pause_s: float = 0.01, interval_s: float = 1.0
+) -> Job:
+    """A job of 40 steps an epoch."""
+    (folder / "steps").mkdir(parents=True)
+    text = SUPERVISED.format(
+        here=HERE,
+        steps=folder / "steps",
+        workers=workers,
+        epochs=epochs,
+        pause_s=pause_s,
+        interval_s=interval_s,
+    )
+    (folder / "job.yaml").write_text(text)
+    return Job(folder, text, interval_s)
+
+
+def disturb(
+    job: Job,
+    process: "subprocess.Popen[bytes]",
+    random_: random.Random,
+    most: int,
+    strike: Callable[[Attempt], str],
+    longest_s: float = 4.0,
+) -> list[Repetition]:
+    """Strike up to `most` times while `process` trains, each time after it has gone on.
+
+    Returns:
+        a repetition for each strike, its steps still to be counted by `settle`.
+    """
+    struck: list[Repetition] = []
+    known = len(job.steps.attempts())
+    while len(struck) < most:
+        attempt = _next_attempt(job, process, known)
+        if attempt is None:
+            break
+        if struck:
+            struck[-1].gone_on_s = attempt.times[0] - struck[-1].gone_on_s
+        wait_s = random_.uniform(0.2, longest_s)
+        until = time.monotonic() + wait_s
+        while process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+        if process.poll() is not None:
+            break
+        known = len(job.steps.attempts())
+        what = strike(job.steps.attempts()[-1])
+        struck.append(Repetition(what, round(wait_s, 2), known - 1, gone_on_s=time.time()))
+    last = _next_attempt(job, process, known)
+    if struck:
+        began = last.times[0] if last is not None else struck[-1].gone_on_s
+        struck[-1].gone_on_s = began - struck[-1].gone_on_s
+    return struck
+
+
+def settle(job: Job, struck: list[Repetition]) -> None:
+    """Fill in the steps that each strike had repeated, now that the run is over."""
+    attempts = job.steps.attempts()
+    counts = repeated(attempts, resumed_steps(job.run))
+    for repetition in struck:
+        hit = attempts[repetition.attempt]
+        repetition.interval = round(hit.steps_per_s * job.interval_s)
+        if repetition.attempt < len(counts):
+            repetition.repeated = counts[repetition.attempt]
+
+
+def _next_attempt(job: Job, process: "subprocess.Popen[bytes]", known: int) -> Attempt | None:
+    """The attempt after the first `known`; None when the command ended first."""
+    while True:
+        attempts = job.steps.attempts()
+        if len(attempts) > known:
+            return attempts[known]
+        if process.poll() is not None:
+            return None
+        time.sleep(0.05)
+
+
+def base_environment() -> dict[str, str]:
+    """This one without what points to some Ray."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
