@@ -6,8 +6,8 @@ from trivium.platform.errors import UserError
 from trivium.platform.exposure import LOOPBACK, warning_of
 from trivium.platform.remote.reading import followed
 from trivium.platform.run import RunFolder
-from trivium.tuning.plan import read_plan
-from trivium.tuning.study import JOURNAL, open_storage
+from trivium.tuning.plan import tune_settings
+from trivium.tuning.storage import JOURNAL, open_storage
 
 
 def serve(run: RunFolder, port: int, host: str = LOOPBACK) -> None:
@@ -16,7 +16,7 @@ def serve(run: RunFolder, port: int, host: str = LOOPBACK) -> None:
     Raises:
         UserError: the run is no sweep, the dashboard is not installed, or the port is taken.
     """
-    storage = open_storage(run, read_plan(run).settings.storage)
+    storage = open_storage(run, tune_settings(run).storage)
     try:
         from optuna_dashboard import run_server
     except ModuleNotFoundError:

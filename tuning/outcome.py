@@ -14,7 +14,7 @@ from trivium.tuning.exhibits import TOP, exhibits
 from trivium.tuning.finals import OWN, Verdict, judge
 from trivium.tuning.importance import importances
 from trivium.tuning.objective import Objective
-from trivium.tuning.plan import Plan, read_plan, read_sweep, space_of
+from trivium.tuning.plan import Plan, read_plan, read_sweep, tune_settings
 from trivium.tuning.progress import in_short
 from trivium.tuning.rounds import read_rounds
 from trivium.tuning.space import Space, job_with
@@ -76,7 +76,7 @@ def sections(run: RunFolder) -> list[tuple[str, list[tuple[str, str]]]]:
             (f"trial {r.number}", f"{number(r.value)}   {in_short(r.point)}") for r in best[:TOP]
         ]
         found.append((f"Best {len(top)} by {objective.metric}", top))
-    space = space_of(run)
+    space = Space(tune_settings(run).space)
     known = run.result.get("importance") if run.status != "running" else None
     shares = _importance(rows, space, aims) if known is None else known
     found += [

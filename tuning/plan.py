@@ -9,6 +9,7 @@ from pathlib import Path
 from trivium.platform.algorithm import Algorithm, Preflight
 from trivium.platform.errors import Mistake, UserError
 from trivium.platform.job import Job
+from trivium.platform.registry import look_in
 from trivium.platform.run import RunFolder, read_json
 from trivium.platform.runner import check
 from trivium.platform.settings import build, validate
@@ -196,10 +197,15 @@ def read_plan(run: RunFolder) -> Plan:
     return Plan(job, content["job"], job.tune, space, objectives[0], objectives, points, num_trials)
 
 
-def space_of(run: RunFolder) -> Space:
-    """What a sweep searches; its job's other settings are not read, which would import torch."""
-    settings = validate(TuneSettings, run.job_file.data["tune"])
-    return Space(settings.space)
+def tune_settings(run: RunFolder) -> TuneSettings:
+    """A sweep's section `tune`; its job's other settings are not read, which would import torch.
+
+    Raises:
+        UserError: the run is no sweep.
+    """
+    read_sweep(run)
+    look_in(run.base)
+    return validate(TuneSettings, run.job_file.data["tune"])
 
 
 def aims_in(content: Mapping[str, Value]) -> tuple[Objective, ...]:

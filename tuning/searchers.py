@@ -60,11 +60,14 @@ class Grid:
         """
         size = space.grid_size(self.settings.points)
         if size > self.settings.limit:
+            points = self.settings.points
+            given = "" if points is None else f" points: {points},"
             axes = " x ".join(str(len(a)) for a in space.axes(self.settings.points))
             raise UserError.at(
                 "tune.search",
                 f"the grid has {axes} = {size:,} points, the limit is {self.settings.limit:,}: "
-                f"search fewer values, or confirm with search: {{name: grid, limit: {size}}}",
+                "search fewer values, or confirm with "
+                f"search: {{name: grid,{given} limit: {size}}}",
             )
         return space.grid(self.settings.points)
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.study import Study
 
-JOURNAL = "study.log"
-
 
 class Trials(Protocol):
     """What the search asks of the sweep, and tells it."""
@@ -53,40 +51,6 @@ class Trials(Protocol):
 
     def stumbled(self, number: int, reason: str) -> None:
         """A trial failed, and may go on from another one's checkpoint."""
-
-
-def open_storage(run: RunFolder, url: str | None) -> "BaseStorage":
-    """The storage of a sweep's study: a journal file in its folder, or one for a team.
-
-    Raises:
-        UserError: the URL cannot be opened.
-    """
-    from optuna.storages import JournalStorage, RDBStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if url is None:
-            return JournalStorage(JournalFileBackend(str(run.path / JOURNAL)))
-        try:
-            return RDBStorage(url)
-        except Exception as error:
-            message = f"{url}: cannot be opened: {type(error).__name__}: {error}"
-            raise UserError.at("tune.storage", message) from None
-
-
-def load_study(run: RunFolder, url: str | None = None) -> "Study":
-    """The study of a sweep, to read.
-
-    Raises:
-        UserError: it has none yet.
-    """
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if url is None and not (run.path / JOURNAL).is_file():
-        raise UserError(f"{run.id} has no study yet")
-    return optuna.load_study(study_name=run.id, storage=open_storage(run, url))
 
 
 def final_value(

@@ -10,12 +10,9 @@ Trials on other machines than the driver's need a remote store, or one on a shar
 
 import contextlib
 import os
-import sys
-import tempfile
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
 
 from trivium.platform.algorithm import Preflight
 from trivium.platform.errors import RunFailed, TriviumError, UserError
@@ -28,34 +25,16 @@ from trivium.platform.run import RunFolder, process_started, utc_now, write_json
 from trivium.platform.run_writer import STOP_FILE
 from trivium.platform.runner import Screen, begin, error_text, write_report
 from trivium.platform.store import Store
-from trivium.trainers.local_ray import ray_session
-from trivium.tuning.objective import best_value, curve_of, without_value
+from trivium.tuning.engine import search
+from trivium.tuning.objective import best_value, without_value
 from trivium.tuning.plan import PLAN, Plan, make_plan, plan_content, read_plan
 from trivium.tuning.progress import SweepProgress
 from trivium.tuning.rounds import InRounds, Round, Standing
 from trivium.tuning.takeover import write_stages
-from trivium.tuning.trials import EARLY, children_of
+from trivium.tuning.trials import EARLY, children_of, ended_of
 
-if TYPE_CHECKING:
-    from trivium.tuning.study import SweepSearch
-
-TUNE_ENVIRONMENT: Mapping[str, str] = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # result.json, progress.csv, events of each trial
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the first Ctrl-C lets trials save
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a failed trial has no value
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # the study is the memory, not Tune's own files
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_WARN_THRESHOLD_S": "30",
-    "RAY_AIR_NEW_OUTPUT": "0",
-}
-"""What Ray Tune reads from the environment, for the time of a sweep; a user's own value wins."""
-ON_DEMAND: Mapping[str, str] = {"RAY_prestart_worker_first_driver": "0"}
-"""Trials of one worker: a process that Ray starts ahead and that still imports when Tune asks for
-its actors gets none of them, so that twice as many would import on the same cores."""
 SAVING_S = 20.0
 """How long trials that were told to stop may take to save before their worker goes."""
-MOST_DEATHS = 3
-"""How often a trial goes on from its checkpoint after its worker died; then it has failed."""
 
 
 def start_sweep(job: Job, data: Mapping[str, Any], store: Store, screen: Screen) -> RunFolder:
@@ -156,7 +135,7 @@ class Sweep:
                 _amend(child, status="failed", error=reason, ended=child.info["ended"])
             elif number in closed and status not in ("finished", "failed"):
                 _amend(child, status="stopped", error=self._stopped_early, ended=utc_now())
-            ended = _ended(RunFolder(child.path))
+            ended = ended_of(RunFolder(child.path))
             if ended is not None and number not in self.progress.told:
                 reason = str(RunFolder(child.path).info.get("error") or "")
                 self.progress.trial_ended(number, ended, value, reason)
@@ -282,103 +261,6 @@ class Sweep:
         return RunFolder(child.path)
 
 
-def search(sweep: Sweep, verbose: bool = False) -> None:
-    """Run what is left of the sweep on Ray Tune, in reused actors."""
-    plan = sweep.plan
-    num_cpus = max(1.0, plan.num_concurrent * plan.cpus_of_all_workers)
-    is_alone = plan.job.resources.most_workers == 1
-    with (
-        _environment({**TUNE_ENVIRONMENT, **(ON_DEMAND if is_alone else {})}),
-        tempfile.TemporaryDirectory(prefix="trivium-tune-") as folder,
-        ray_session(
-            num_cpus=num_cpus,
-            working_dir=plan.job.base,
-            preload=_preloaded(),
-            verbose=verbose,
-        ),
-    ):
-        searcher = _searcher(sweep)
-        try:
-            _tune(sweep, searcher, Path(folder), verbose)
-        finally:
-            sweep.settle()
-
-
-def _preloaded() -> list[str]:
-    """What workers import while they wait: torch when the job's check needed it here too."""
-    return [*(["torch"] if "torch" in sys.modules else []), "ray.tune", "trivium.tuning.trial"]
-
-
-def _searcher(sweep: Sweep) -> "SweepSearch":
-    from trivium.tuning.round_search import RoundSearch
-    from trivium.tuning.study import SweepSearch, open_storage
-
-    plan, trials = sweep.plan, sweep.trials()
-    options: dict[str, Any] = {
-        "space": plan.space,
-        "objectives": plan.objectives,
-        # A sampler that begins anew must not repeat its first draws.
-        "sampler": plan.searcher.sampler(plan.job.seed + len(trials)),
-        "storage": open_storage(sweep.run, plan.settings.storage),
-        "study_name": sweep.run.id,
-        "sweep": sweep,
-        "is_stopping": lambda: sweep.is_stopping,
-        "num_trials": plan.num_trials,
-        "keeps_pruned": plan.searcher.reads_pruned,
-    }
-    scheduler = plan.scheduler
-    if isinstance(scheduler, InRounds):
-        searcher: SweepSearch = RoundSearch(sweep.run, plan, scheduler, **options)
-    else:
-        searcher = SweepSearch(**options)
-    for child in trials.values():
-        (child.path / STOP_FILE).unlink(missing_ok=True)
-    sweep.catch_up(trials, searcher.closed)
-    searcher.recover(sweep.trials())
-    # All points come before the first draw, so a study with fewer trials misses the last of them.
-    searcher.enqueue(plan.points[len(searcher.study.get_trials(deepcopy=False)) :])
-    return searcher
-
-
-def _tune(sweep: Sweep, searcher: "SweepSearch", folder: Path, verbose: bool) -> None:
-    from ray import tune
-
-    from trivium.tuning.trial import TrialWorker
-
-    plan = sweep.plan
-    scheduler = plan.scheduler.make("max" if plan.objective.larger_is_better else "min")
-    former = {n: c for n, c in sweep.trials().items() if _ended(c) in ("finished", "pruned")}
-    plan.scheduler.recall(scheduler, {n: curve_of(c, plan.objective) for n, c in former.items()})
-    resources = {"CPU": plan.cpus_per_trial, "GPU": plan.settings.gpus_per_trial}
-    # A trial of several workers computes in these alone; Ray wants something reserved: a byte.
-    reserved = {k: v for k, v in resources.items() if v} or {"memory": 1}
-    tuner = tune.Tuner(
-        tune.with_resources(TrialWorker, reserved),
-        tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            scheduler=scheduler,
-            num_samples=-1,
-            max_concurrent_trials=plan.num_concurrent,
-            reuse_actors=True,
-            trial_dirname_creator=_short_name,
-        ),
-        run_config=tune.RunConfig(
-            name="sweep",
-            storage_path=str(folder),
-            verbose=3 if verbose else 0,
-            # Of an actor that dies; an error of the training is a result, and comes again.
-            failure_config=tune.FailureConfig(max_failures=MOST_DEATHS),
-            # The child's own are the checkpoints; Tune would wait for one more at each trial's end.
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-        ),
-    )
-    tuner.fit()
-
-
-def _short_name(trial: Any) -> str:
-    return str(trial.trial_id)
-
-
 def _wait_for_dead(run: RunFolder) -> None:
     """Workers of a killed driver die with it, a moment later; two must not write one child."""
     until = time.monotonic() + SAVING_S
@@ -390,14 +272,6 @@ def _wait_for_dead(run: RunFolder) -> None:
             time.sleep(0.2)
 
 
-def _ended(child: RunFolder) -> str | None:
-    """How a trial ended by its run.json; None when it has still to go on."""
-    status = child.info["status"]
-    if status == "stopped":
-        return "pruned" if str(child.info.get("error")).startswith(EARLY) else None
-    return str(status) if status in ("finished", "failed") else None
-
-
 def _is_running(child: RunFolder) -> bool:
     return RunFolder(child.path).status == "running"
 
@@ -405,14 +279,3 @@ def _is_running(child: RunFolder) -> bool:
 def _amend(run: RunFolder, **changes: Any) -> None:
     process = {"pid": os.getpid(), "pid_started": process_started(os.getpid())}
     write_json(run.path / "run.json", RunFolder(run.path).info | process | changes)
-
-
-@contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    added = [name for name in variables if name not in os.environ]
-    os.environ.update({name: variables[name] for name in added})
-    try:
-        yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)

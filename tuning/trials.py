@@ -55,6 +55,14 @@ def trial_rows(run: RunFolder) -> list[TrialRow]:
     return [_row(c, aims) for c in children_of(run) if c.path.name.isdigit()]
 
 
+def ended_of(child: RunFolder) -> str | None:
+    """How a trial ended by its run.json; None when it has still to go on."""
+    status = child.info["status"]
+    if status == "stopped":
+        return "pruned" if str(child.info.get("error")).startswith(EARLY) else None
+    return str(status) if status in ("finished", "failed") else None
+
+
 def pareto_front(rows: Sequence[TrialRow], aims: Sequence[Objective]) -> list[TrialRow]:
     """Trials that no other one beats in all aims, the best in the first aim first."""
     whole = [r for r in rows if len(r.values) == len(aims)]

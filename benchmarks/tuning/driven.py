@@ -20,11 +20,11 @@ from trivium.platform.job import Job, open_job, read_job
 from trivium.platform.run import RunFolder, write_json
 from trivium.platform.run_writer import RunWriter
 from trivium.platform.runner import make_algorithm
+from trivium.tuning.engine import searcher_of
 from trivium.tuning.plan import Plan, make_plan
 from trivium.tuning.schedulers import REPORTS, VALUE
 from trivium.tuning.study import SweepSearch
 from trivium.tuning.sweep import Sweep
-from trivium.tuning.sweep import _searcher as searcher_of
 from trivium.tuning.trial import ENDED, REASON
 
 Point = Mapping[str, Any]

@@ -74,5 +74,5 @@ def test_a_grid_gives_its_points_and_says_its_size_when_it_is_too_large() -> Non
         searcher({"name": "grid", "points": 20, "limit": 100}).points(space)
     assert str(error.value) == (
         "tune.search: the grid has 20 x 20 = 400 points, the limit is 100: search fewer values, "
-        "or confirm with search: {name: grid, limit: 400}"
+        "or confirm with search: {name: grid, points: 20, limit: 400}"
     )

@@ -16,7 +16,7 @@ from trivium.tuning.trials import trial_rows
 
 
 def study_of(run: RunFolder) -> Any:
-    from trivium.tuning.study import load_study
+    from trivium.tuning.storage import load_study
 
     return load_study(run)
 
