@@ -17,6 +17,8 @@ from pathlib import Path
 from trivium.platform.errors import RunFailed
 
 MANIFEST = "manifest.json"
+_NO_ROOM_BYTES = 2**16
+"""torch says of a full disk only that it failed to write."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,34 @@ def write_checkpoint(
             current.rename(old)
         new.rename(current)
         shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
+    except Exception as error:
+        reason = _reason(error, folder)
         shutil.rmtree(new, ignore_errors=True)
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        if reason is None:
+            raise
         raise RunFailed(
             f"checkpoint {current} could not be written: {reason}. The checkpoint before it is "
             f"intact: make room and resume the run."
         ) from error
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether `error` comes of a full disk; safetensors raises one of its own."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return True
+        if "No space left on device" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _reason(error: Exception, folder: Path) -> str | None:
+    """Why the disk did not take a file; None when the error is none of the disk's."""
+    is_full = isinstance(error, RuntimeError) and shutil.disk_usage(folder).free < _NO_ROOM_BYTES
+    if is_full or is_disk_full(error):
+        return "the disk is full"
+    return (error.strerror or str(error)) if isinstance(error, OSError) else None
 
 
 def read_checkpoint(folder: Path, name: str) -> Checkpoint | None:

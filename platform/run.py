@@ -192,8 +192,12 @@ def write_json(file: Path, content: Any) -> None:
     """Write JSON so that a reader sees the old content or the new, never a part."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(file)
+    try:
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def utc_now() -> str:

@@ -4,6 +4,7 @@ Every verb that makes a run comes through `start` or `resume`; what differs betw
 behind `trivium.platform.algorithm`.
 """
 
+import contextlib
 import math
 import os
 import sys
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from trivium.platform.algorithm import Algorithm, Outcome, Preflight
+from trivium.platform.checkpoint import is_disk_full
 from trivium.platform.console import Console, final_table
-from trivium.platform.errors import Mistake, TriviumError, UserError
+from trivium.platform.errors import Mistake, RunFailed, TriviumError, UserError
 from trivium.platform.exhibit import Metric, to_json
 from trivium.platform.interrupt import Interrupted, listening
 from trivium.platform.job import Job, algorithm_class, write_job
@@ -141,12 +143,16 @@ def train(
         _amend(run, status="running", error=None, ended=None, facts=preflight.facts)
         try:
             outcome = algorithm.train(writer)
-        except BaseException as error:
-            writer.close()
+        except BaseException as caught:
+            error = _in_words(caught, run)
+            with contextlib.suppress(OSError):
+                writer.close()
             _record_failure(run, error)
             write_report(run)
             finish_tracking(tracked, RunFolder(run.path))
-            raise
+            if error is caught:
+                raise
+            raise error from caught
         writer.close()
         _record_outcome(run, writer, outcome)
         write_report(run)
@@ -211,14 +217,26 @@ def _amend(run: RunFolder, **changes: Any) -> None:
     write_json(run.path / "run.json", info)
 
 
+def _in_words(error: BaseException, run: RunFolder) -> BaseException:
+    """A full disk shows anywhere: in a line of metrics, a checkpoint, a tracker's file."""
+    if isinstance(error, TriviumError) or not is_disk_full(error):
+        return error
+    return RunFailed(
+        f"the disk of {run.path} is full. The last checkpoint is intact: make room and "
+        f"`trivium resume {run.id}`"
+    )
+
+
 def _record_failure(run: RunFolder, error: BaseException) -> None:
     stopped = isinstance(error, Interrupted)
-    if not isinstance(error, TriviumError):
-        with run.log.open("a", encoding="utf-8") as log:
-            log.write(redact("".join(traceback.format_exception(error))))
     (run.path / STOP_FILE).unlink(missing_ok=True)
     status = "stopped" if stopped else "failed"
-    _amend(run, status=status, error=error_text(error), ended=utc_now())
+    # A disk without room must not hide what went wrong; of a dead process the run counts as failed.
+    with contextlib.suppress(OSError):
+        if not isinstance(error, TriviumError):
+            with run.log.open("a", encoding="utf-8") as log:
+                log.write(redact("".join(traceback.format_exception(error))))
+        _amend(run, status=status, error=error_text(error), ended=utc_now())
 
 
 def _record_outcome(run: RunFolder, writer: RunWriter, outcome: Outcome) -> None:

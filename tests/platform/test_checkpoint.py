@@ -79,3 +79,34 @@ def test_a_copy_is_whole_by_itself(tmp_path: Path) -> None:
     assert best is not None
     assert (best.step, (best.path / "weights").read_text()) == (7, "seven")
     assert json.loads((best.path / "manifest.json").read_text())["step"] == 7
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        Exception("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_told_whoever_noticed_it(tmp_path: Path, error: Exception) -> None:
+    write_checkpoint(tmp_path, "last", 1, lambda path: (path / "w").touch())
+
+    def fill(path: Path) -> None:
+        raise error
+
+    with pytest.raises(RunFailed) as failure:
+        write_checkpoint(tmp_path, "last", 2, fill)
+    assert str(failure.value) == (
+        f"checkpoint {tmp_path / 'last'} could not be written: the disk is full. The checkpoint "
+        "before it is intact: make room and resume the run."
+    )
+    found = read_checkpoint(tmp_path, "last")
+    assert found is not None and found.step == 1
+
+
+def test_an_error_that_is_none_of_the_disks_is_left_as_it_is(tmp_path: Path) -> None:
+    def fill(path: Path) -> None:
+        raise KeyError("layers.0.weight")
+
+    with pytest.raises(KeyError):
+        write_checkpoint(tmp_path, "last", 2, fill)
