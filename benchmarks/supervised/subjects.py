@@ -1,8 +1,9 @@
 """What is measured: each subject's command, and how its figures are read.
 
-A measurement is one whole process, from its start to its end. Samples per second are the rows of
-the epochs after the first (in which allocators, caches and loader workers warm up), over the
-seconds that their training steps took; validation, scoring and saving are left out for all.
+A measurement is one whole process, from its start to its end. Samples per second are the rows of an
+epoch over the seconds that its training steps took; validation, scoring and saving are left out for
+all. The median epoch counts, without the first (in which allocators, caches and loader workers warm
+up): a moment in which the machine was slow is no one's figure.
 """
 
 import json
@@ -12,7 +13,9 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 HERE = Path(__file__).parent
@@ -132,16 +135,17 @@ def _read_run(store: Path) -> tuple[float, float]:
     rows = json.loads((run / "dataset.json").read_text())["splits"]["train"]["rows"]
     shutil.rmtree(store)
     # A line has the rate since the start, so the seconds of training since then are rows / rate.
-    seconds = [rows * line["epoch"] / line["samples_per_s"] for line in lines]
-    first_step_s = float(result["first_step_s"])
-    if len(lines) == 1:
-        return rows / seconds[0], first_step_s
-    return rows * (len(lines) - 1) / (seconds[-1] - seconds[0]), first_step_s
+    ends = [0.0, *(rows * line["epoch"] / line["samples_per_s"] for line in lines)]
+    epoch_s = [end - begin for begin, end in pairwise(ends)]
+    return _rate(rows, epoch_s), float(result["first_step_s"])
 
 
 def _read_answer(printed: str, began: float) -> tuple[float, float]:
     """Rate and first step of a script, from the line of JSON that it ends with."""
     answer = json.loads(printed.splitlines()[-1])
-    counted = answer["epoch_s"][1:] or answer["epoch_s"]
-    rate = answer["rows_per_epoch"] * len(counted) / sum(counted)
+    rate = _rate(answer["rows_per_epoch"], answer["epoch_s"])
     return rate, answer["first_step_at"] - began
+
+
+def _rate(rows: int, epoch_s: list[float]) -> float:
+    return rows / median(epoch_s[1:] or epoch_s)
