@@ -180,11 +180,15 @@ class RayWorkers:
         """The thread: Ray's whole life, and each run in its turn."""
         options = self._options | {"preload": ("torch", "ray.train.torch")}
         try:
-            with importing_ahead(), ray_session(num_cpus=self.num_workers, **options) as is_own:
+            with (
+                importing_ahead() as wait_for_imports,
+                ray_session(num_cpus=self.num_workers, **options) as is_own,
+            ):
                 fit = fit_in_own_ray if is_own else fit_here
                 self._started.set()
                 while (asked := self._runs.get()) is not None:
                     run, done = asked
+                    wait_for_imports()
                     try:
                         fit(run)
                         done.set_result(None)

@@ -83,8 +83,11 @@ def fit_in_own_ray(run: TrainRun[Any]) -> None:
 
 
 @contextlib.contextmanager
-def importing_ahead() -> Iterator[None]:
-    """Import Ray Train in the background, while Ray's own processes start."""
+def importing_ahead() -> Iterator[Callable[[], None]]:
+    """Import Ray Train in the background, while Ray's own processes start.
+
+    Yields what waits for it: two threads that import it at once wait for each other's modules.
+    """
 
     def load() -> None:
         with contextlib.suppress(ImportError):  # told where it is needed
@@ -93,7 +96,7 @@ def importing_ahead() -> Iterator[None]:
     thread = threading.Thread(target=load, name="ray train's import")
     thread.start()
     try:
-        yield
+        yield thread.join
     finally:
         thread.join()  # an import that the end of the process interrupts may crash it
 
