@@ -33,8 +33,6 @@ class TensorBoardTracker:
         self._job = job
         self._writer: EventsWriter | None = None
         self._step = 0
-        self._last: dict[str, float] = {}
-        """The newest value of each metric: a trial that was stopped early has no other scores."""
 
     def report(self, record: Record) -> None:
         """Write the record's metrics as scalars."""
@@ -44,7 +42,6 @@ class TensorBoardTracker:
             if self._writer is None:
                 self._writer = self._open()
             self._write(values)
-        self._last |= values
 
     def progress(self, done: float, total: int, unit: str) -> None:
         """Nothing: TensorBoard has no bar."""
@@ -69,7 +66,9 @@ class TensorBoardTracker:
         settings = {k: _plain(v) for k, v in chosen.items()}
         with contextlib.suppress(OSError):
             self._write(scores)
-            for summary in hparams(settings, self._last | scores):
+            # The first of the three names the settings of this run as those of all runs beside it,
+            # where some have others; without it TensorBoard takes all that it finds.
+            for summary in hparams(settings, {})[1:]:
                 self._writer.write_event(Event(wall_time=time.time(), summary=summary))
             self._writer.close()
         self._writer = None

@@ -37,7 +37,8 @@ def exhibits(
     if len(aims) > 1:
         shown += fronts(rows, aims)
     if verdict is not None:
-        shown.append(Note("Final", ". ".join(verdict.sentences(plan.objective.metric)) + "."))
+        said = (s[0].upper() + s[1:] for s in verdict.sentences(plan.objective.metric))
+        shown.append(Note("Final", ". ".join(said) + "."))
         shown.append(_final_table(verdict))
     shown.append(_top_table(best, aims))
     if best:

@@ -111,6 +111,8 @@ class SweepProgress:
         """How far the trials are, who stops, and who goes on from whom with which settings."""
         metric = self._plan.objective.metric
         best = next(iter(standing.ranked(list(standing.members))), None)
+        for member in standing.members.values():  # what was best is said here, not when it ends
+            self._best = self._plan.objective.better(self._best, member.best)
         if best is not None and best.value is not None and standing.rounds:
             until = standing.rounds[-1].until
             there = "trained to the end" if until is None else f"at report {until}"

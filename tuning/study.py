@@ -90,6 +90,9 @@ class SweepSearch(OptunaSearch):  # type: ignore[misc]
             storage=storage,
             study_name=study_name,
         )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna calls it experimental
+            self.study.set_metric_names([o.metric for o in objectives])  # what the dashboard says
         self._our_space, self._sweep = space, sweep
         self._objective, self._objectives = objectives[0], objectives
         self._is_stopping, self._num_trials = is_stopping, num_trials

@@ -60,6 +60,8 @@ def render_page(run: RunFolder, metrics: Sequence[Metric] = ()) -> str:
     children = run.children()
     groups = curve_groups(records) if records else mean_groups([c.metrics() for c in children])
     place = _best_place(run, records)
+    if run.info.get("kind") == "tune":
+        groups = []  # its records are trials, drawn as the optimization history
     if len(records) == 1:  # a single report is no curve: the table of scores has it
         told = dict(score_table(run, records).rows)
         groups = [g for g in groups if g.title not in told]

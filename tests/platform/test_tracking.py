@@ -82,8 +82,10 @@ class TestTensorBoard:
         )
         assert set(said.session_start_info.hparams) == {"algorithm.lr", "model.hidden"}
         assert said.session_start_info.hparams["model.hidden"].string_value == "[16, 8]"
-        said.ParseFromString(events.SummaryMetadata("_hparams_/experiment").plugin_data.content)
-        assert [m.name.tag for m in said.experiment.metric_infos] == ["train/loss"]
+        # Another trial may have other settings, so this one does not say which there are.
+        with pytest.raises(KeyError):
+            events.SummaryMetadata("_hparams_/experiment")
+        assert events.Tags()["scalars"] == ["train/loss"]
 
     def test_steps_are_environment_steps_in_reinforcement_learning(self, make_run: Any) -> None:
         run = make_run(status="running")

@@ -51,6 +51,7 @@ def test_a_sweep_finds_the_best_names_a_winner_and_outlives_failing_trials(
         assert ("algorithm.y" in row.point) == (row.point["algorithm.kind"] == "plain")
     assert (rows[1].status, rows[1].error) == ("failed", "x is out of luck")
     assert rows[2].status == "failed" or rows[2].value is None
+    assert study_of(run).metric_names == ["validation/score"]
     states = [t.state.name for t in study_of(run).trials]
     assert states[1:3] == ["FAIL", "FAIL"]
     # The winner is known by name, by its interval, and against the job's own settings.
