@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
-from trivium.platform.errors import Mistake, UserError
+from trivium.platform.errors import Mistake, UserError, nearest
 from trivium.platform.flatten import flatten
 from trivium.platform.redact import has_password
 from trivium.platform.registry import find, load_text, look_in
@@ -211,9 +211,9 @@ def open_job(path: Path, overrides: Sequence[str] = ()) -> JobFile:
         UserError: no such file, not YAML (with the line), or an override that fits nowhere.
     """
     if not path.is_file():
-        here = sorted(str(p) for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-        hint = f" (job files there: {', '.join(here)})" if here else ""
-        raise UserError(f"no job file {path}{hint}")
+        here = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        there = f" (job files there: {', '.join(here)})" if here else ""
+        raise UserError(f"no job file {path}{nearest(path.name, here) or there}")
     data = _load_yaml(_read_text(path), path)
     if overrides:
         data = copy.deepcopy(data)

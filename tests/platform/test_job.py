@@ -96,13 +96,14 @@ def test_bytes_that_are_not_text_are_no_traceback(path: Path) -> None:
     assert str(caught.value) == f"{path}: is not UTF-8 text (byte 6)"
 
 
-def test_a_missing_file_lists_the_job_files_beside_it(path: Path) -> None:
+def test_a_missing_file_is_told_with_the_nearest_or_all_job_files_beside_it(path: Path) -> None:
     path.write_text(GOOD, encoding="utf-8")
     with pytest.raises(UserError) as caught:
         open_job(path.with_name("jb.yaml"))
-    assert str(caught.value) == (
-        f"no job file {path.with_name('jb.yaml')} (job files there: {path})"
-    )
+    assert str(caught.value) == f"no job file {path.with_name('jb.yaml')}; did you mean {path.name}?"
+    with pytest.raises(UserError) as caught:
+        open_job(path.with_name("mnist"))
+    assert str(caught.value) == f"no job file {path.with_name('mnist')} (job files there: {path.name})"
 
 
 def test_numbers_in_scientific_notation_are_numbers_and_the_name_is_the_files(path: Path) -> None:
