@@ -98,12 +98,12 @@ def test_bytes_that_are_not_text_are_no_traceback(path: Path) -> None:
 
 def test_a_missing_file_is_told_with_the_nearest_or_all_job_files_beside_it(path: Path) -> None:
     path.write_text(GOOD, encoding="utf-8")
-    with pytest.raises(UserError) as caught:
-        open_job(path.with_name("jb.yaml"))
-    assert str(caught.value) == f"no job file {path.with_name('jb.yaml')}; did you mean {path.name}?"
-    with pytest.raises(UserError) as caught:
-        open_job(path.with_name("mnist"))
-    assert str(caught.value) == f"no job file {path.with_name('mnist')} (job files there: {path.name})"
+    hints = {"jb.yaml": f"; did you mean {path.name}?", "mnist": f" (job files there: {path.name})"}
+    for name, hint in hints.items():
+        absent = path.with_name(name)
+        with pytest.raises(UserError) as caught:
+            open_job(absent)
+        assert str(caught.value) == f"no job file {absent}{hint}"
 
 
 def test_numbers_in_scientific_notation_are_numbers_and_the_name_is_the_files(path: Path) -> None:
