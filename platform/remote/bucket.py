@@ -27,6 +27,10 @@ _THREADS = 16
 _OBJECT_STORES = ("s3", "gcs", "abfs")
 
 
+_GONE = ("RESOURCE_NOT_FOUND", "NO_SUCH_KEY")
+"""What S3 says of an object that is not there, in the words of Arrow."""
+
+
 class StoreError(TriviumError):
     """The store is named wrongly or refuses: the user's to mend, but no mistake of a job file."""
 
@@ -125,6 +129,10 @@ class Bucket:
                 content: bytes = stream.read()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            if any(word in str(error) for word in _GONE):  # deleted after it was opened
+                return None
+            raise
         return content
 
     def download(self, key: str, file: Path) -> None:
