@@ -44,9 +44,9 @@ class GoOn(FailurePolicy):  # type: ignore[misc]
         self._step = max(step, self._step)
         if self._in_a_row > MOST_IN_A_ROW:
             return FailureDecision.RAISE
-        self._witness.note(
-            f"{explain(training_failed_error)}; training goes on from the last checkpoint"
-        )
+        is_starting = isinstance(training_failed_error, ControllerError)
+        what = "a worker died while they started" if is_starting else explain(training_failed_error)
+        self._witness.note(f"{what}; training goes on from the last checkpoint")
         return FailureDecision.RETRY
 
     def note_growth(self, num_workers: int) -> None:

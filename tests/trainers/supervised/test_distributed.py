@@ -115,8 +115,9 @@ def die(_payload: None, context: WorkerContext) -> None:
 
 
 def test_a_worker_that_dies_is_told_in_one_line(
-    workers: RayWorkers, capfd: pytest.CaptureFixture[str]
+    workers: RayWorkers, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("trivium.trainers.supervised.perseverance.MOST_IN_A_ROW", 0)
     with pytest.raises(RunFailed) as error:
         workers.run(die, None, TWO, name="death")
     assert re.fullmatch(  # how it is noticed depends on how far the others are
