@@ -23,7 +23,25 @@ from types import TracebackType
 from typing import Any, Self
 
 START_S = 300
-RAY = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
+PATIENT_RAY = """
+import time
+import ray._private.services as services
+look = services.get_node
+def get_node(*arguments):
+    until = time.monotonic() + 300
+    while True:
+        try:
+            return look(*arguments)
+        except RuntimeError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+services.get_node = get_node
+from ray.scripts.scripts import main
+main()
+"""
+"""Ray's command line; stock gives a node 30 seconds to start, which a busy machine may not."""
+RAY = [sys.executable, "-c", PATIENT_RAY]
 ANY_PORT = [
     f"--{name}=0"
     for name in (
@@ -179,7 +197,6 @@ class Nodes:
             return Node(ip, process)
         if not tries:
             raise RuntimeError(f"a node did not start: {file.read_text('utf-8')[-2000:]}")
-        # Ray gives a node 30 seconds, which a busy machine may not.
         return self._start(ip, first, more, num_cpus, tries - 1)
 
 

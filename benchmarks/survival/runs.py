@@ -14,6 +14,8 @@ from steps import Attempt, Steps, info, repeated, resumed_steps
 
 TRIVIUM = [sys.executable, "-m", "trivium.platform.cli"]
 HERE = Path(__file__).parent
+AGREE_S = 1.0
+"""Several workers agree on a step to save at about once a second: added to an interval."""
 SUPERVISED = """\
 name: digits
 dataset: {{source: digits, split: {{train: 0.7, validation: 0.15, test: 0.15, stratify: true}}}}
@@ -195,7 +197,7 @@ def settle(job: Job, struck: list[Repetition]) -> None:
     counts = repeated(attempts, resumed_steps(job.run))
     for repetition in struck:
         hit = attempts[repetition.attempt]
-        repetition.interval = round(hit.steps_per_s * job.interval_s)
+        repetition.interval = round(hit.steps_per_s * (job.interval_s + AGREE_S))
         if repetition.attempt < len(counts):
             repetition.repeated = counts[repetition.attempt]
 

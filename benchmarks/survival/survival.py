@@ -35,7 +35,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     asked = _arguments()
     folder = Path(tempfile.mkdtemp(prefix="trivium-survival-runs-", dir="/tmp"))
-    wanted = [name for name in ORDER if asked.only in name]
+    wanted = [name for name in ORDER if any(part in name for part in asked.only.split(","))]
     told = []
     try:
         on_nodes = [n for n in wanted if n in cluster_cases.CASES]
@@ -67,7 +67,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="cases whose name has this")
+    parser.add_argument("--only", default="", help="cases whose name has one of these, by commas")
     parser.add_argument("--repetitions", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--keep", action="store_true", help="keep the runs, below /tmp")
@@ -105,7 +105,7 @@ def table(cases: list[dict[str, Any]]) -> str:
         "",
         f"Measured by `make survival` on {describe_machine()}.",
         "A step is repeated when it came after the checkpoint that training went",
-        "on from.",
+        "on from. With several workers an interval counts the second in which they agree to save.",
         "",
         "| case | times | runs | runs lost | most steps repeated | steps of an interval "
         "| over it | goes on after |",
