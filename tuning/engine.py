@@ -110,8 +110,10 @@ def _tune(sweep: "Sweep", searcher: "SweepSearch", folder: Path, verbose: bool) 
     resources = {"CPU": plan.cpus_per_trial, "GPU": plan.settings.gpus_per_trial}
     # A trial of several workers computes in these alone; Ray wants something reserved: a byte.
     reserved = {k: v for k, v in resources.items() if v} or {"memory": 1}
+    worker: Any = tune.with_resources(TrialWorker, reserved)
+    worker.__qualname__ = TrialWorker.__qualname__  # so Ray's dashboard calls the actors
     tuner = tune.Tuner(
-        tune.with_resources(TrialWorker, reserved),
+        worker,
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=scheduler,

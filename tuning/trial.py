@@ -54,6 +54,10 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._asked = new_config
         return True
 
+    def __repr__(self) -> str:
+        """What Ray's dashboard says of the actor, which has one trial after the other."""
+        return f"trials of {Path(self._asked['ticket']['path']).parents[1].name}"
+
     def step(self) -> dict[str, Any]:
         """The next report; training begins when the first one is asked for.
 

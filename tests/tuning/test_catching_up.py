@@ -51,6 +51,7 @@ def test_only_the_worker_that_is_asked_to_train_touches_the_run(sweep: Sweep) ->
     thrown_away, kept = TrialWorker.__new__(TrialWorker), TrialWorker.__new__(TrialWorker)
     thrown_away.setup(config)
     kept.setup(config)
+    assert repr(kept) == "trials of parabola-1"
     results = [kept.step()]
     thrown_away.cleanup()
     while "done" not in results[-1]:
