@@ -107,21 +107,23 @@ def table(cases: list[dict[str, Any]]) -> str:
         "A step is repeated when it came after the checkpoint that training went",
         "on from. With several workers an interval counts the second in which they agree to save.",
         "",
-        "| case | times | runs | runs lost | most steps repeated | steps of an interval "
+        "| case | times | runs | runs lost | most steps repeated | steps of an interval (mean) "
         "| over it | goes on after |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for c in cases:
         lines.append(
             f"| {c['case']} | {c['repetitions']} | {c['runs']} | {c['lost']} | "
-            f"{c['most_repeated']} | {c['interval']} | {c['over_interval']} | {c['gone_on_s']} s |"
+            f"{c['most_repeated']} | {c['interval']} | {c['over_interval']} | "
+            f"{c['gone_on_s'] or '-'} s |"
         )
     apart = max((c["curves_apart"] for c in cases), default=0.0)
-    lines += [
-        "",
-        f"Losses of the elastic runs differ from those of one undisturbed worker by at most "
-        f"{apart:g} of their value, at every epoch of every run.",
-    ]
+    if apart:
+        lines += [
+            "",
+            "Losses of the elastic runs differ from those of one undisturbed worker by at most "
+            f"{apart:g} of their value, at every epoch of every run.",
+        ]
     notes = [f"- {c['case']}: {note}" for c in cases for note in c["notes"]]
     return "\n".join([*lines, *(["", "Notes:", "", *notes] if notes else [])]) + "\n"
 
