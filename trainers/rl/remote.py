@@ -13,6 +13,9 @@ class ActorDied(RunFailed):
         self.who = who
         """As in `env runner 1 died (...)`."""
 
+    def __reduce__(self) -> tuple[type["ActorDied"], tuple[str]]:
+        return (type(self), (self.who,))  # it passes through RLlib, which copies it
+
 
 def results(references: list[Any], role: str) -> list[Any]:
     """What the actors answer, in order; `role` names them in messages.

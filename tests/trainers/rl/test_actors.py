@@ -1,5 +1,6 @@
 """Runners and learners in Ray actors; one Ray for the module, as starting it takes seconds."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -63,7 +64,41 @@ def test_an_environment_that_fails_in_a_runner_says_so_here(train, data, tmp_pat
     )
 
 
-def test_a_runner_that_dies_ends_the_run_with_the_way_on(train, data, tmp_path) -> None:
+def test_a_runner_that_dies_once_leaves_the_numbers_as_they_were(
+    train, data, numbers, tmp_path
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import os, pathlib\n"
+        "from gymnasium.envs.classic_control.cartpole import CartPoleEnv\n"
+        "class Mine(CartPoleEnv):\n"
+        "    steps = 0\n"
+        "    def __init__(self, mark='', spared=0):\n"
+        "        super().__init__()\n"
+        "        self.spared = spared\n"
+        "        self.mark = pathlib.Path(mark) if mark else None\n"
+        "    def step(self, action):\n"
+        "        Mine.steps += 1\n"
+        "        is_runner = self.spared != os.getpid()\n"
+        "        if self.mark and is_runner and Mine.steps > 1000 and not self.mark.exists():\n"
+        "            self.mark.touch()\n"
+        "            os._exit(1)\n"
+        "        return super().step(action)\n"
+    )
+    env = {"id": f"{tmp_path / 'mine.py'}:Mine"}
+    resources, stop = {"num_env_runners": 1}, {"env_steps": 2000}
+    whole = train(data(env, PPO, resources=resources, stop=stop))[1]
+    mark = {"mark": str(tmp_path / "mark"), "spared": os.getpid()}
+    dying = env | {"kwargs": mark}
+    job = data(dying, PPO, resources=resources, stop=stop)
+    run = train(job, checkpoint_interval_s=1000)[1]  # it begins anew from the very beginning
+    assert (tmp_path / "mark").exists()
+    assert numbers(run) == numbers(whole)
+
+
+def test_a_runner_that_dies_ends_the_run_with_the_way_on(
+    train, data, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("trivium.trainers.rl.training.MOST_DEATHS", 1)
     (tmp_path / "mine.py").write_text(
         "import gymnasium, os, numpy as np\n"
         "class Mine(gymnasium.Env):\n"
