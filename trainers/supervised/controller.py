@@ -71,6 +71,7 @@ class PatientController(TrainController):  # type: ignore[misc]
     """Ray Train's controller, which lets workers save and looks for causes."""
 
     worker_group_cls = TidyWorkers
+    _worker_group: Any  # Ray's own, and none between two starts
 
     async def _poll_workers(self) -> Any:
         """The workers' status once their errors, if there are some, say why."""
