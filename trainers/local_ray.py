@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import logging
 import os
+import shlex
 import shutil
 import socket
 import sys
@@ -118,6 +119,7 @@ def ray_session(
                     object_store_memory=100 * 2**20,  # bytes; batches do not go through it
                     include_dashboard=dashboard,
                     dashboard_host="127.0.0.1",
+                    runtime_env=_quoted_python(),
                     logging_level=level,
                     log_to_driver=verbose,
                     _temp_dir=str(folder),
@@ -176,7 +178,22 @@ def _join_warm(ray: Any, warm: WarmCluster, level: int, verbose: bool) -> None:
     raylet.Config.initialize("")  # Ray has read how to authenticate when it was imported
     raylet.AuthenticationTokenLoader.instance().reset_cache()
     with _returning(_muted(verbose)), kept_handlers():
-        ray.init(address=warm.address, logging_level=level, log_to_driver=verbose)
+        ray.init(
+            address=warm.address,
+            runtime_env=_quoted_python(),
+            logging_level=level,
+            log_to_driver=verbose,
+        )
+
+
+def _quoted_python() -> dict[str, str] | None:
+    """For an interpreter whose path has a space: Ray's workers never start from it, and it waits.
+
+    Ray Tune's trials have a runtime environment, and such workers are started by a line for bash
+    into which Ray puts the path as it is.
+    """
+    quoted = shlex.quote(sys.executable)
+    return {"py_executable": quoted} if quoted != sys.executable else None
 
 
 def _refill(ray: Any, warm: WarmCluster) -> None:

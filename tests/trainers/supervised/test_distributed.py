@@ -219,3 +219,24 @@ def test_folders_of_dead_processes_are_swept(monkeypatch: pytest.MonkeyPatch) ->
     finally:
         mine.rmdir()
         again.rmdir()
+
+
+SPACED = """
+import ray
+from trivium.trainers.local_ray import ray_session
+
+with ray_session(num_cpus=1, address="local", preload=()):
+    @ray.remote(runtime_env={"env_vars": {"SEEN": "yes"}})  # as Ray Tune starts its trials
+    def seen():
+        import os, sys
+        return os.environ["SEEN"], sys.executable
+    print(ray.get(seen.remote(), timeout=60))
+"""
+
+
+def test_an_interpreter_in_a_folder_with_a_space_starts_workers(tmp_path: Path) -> None:
+    environment = tmp_path / "an environment"
+    environment.symlink_to(sys.prefix)
+    python = environment / "bin" / "python"
+    done = subprocess.run([python, "-c", SPACED], capture_output=True, text=True, check=False)
+    assert done.stdout == f"('yes', '{python}')\n", done.stderr
