@@ -91,7 +91,7 @@ def ray_session(
         return
     warm = find_warm() if address is None else None
     if warm is not None and warm.num_cpus >= num_cpus:
-        with _environment(LOCAL_ENVIRONMENT), _authenticated(warm):
+        with added_environment(LOCAL_ENVIRONMENT), _authenticated(warm):
             _join_warm(ray, warm, level, verbose)
             try:
                 yield True
@@ -101,7 +101,7 @@ def ray_session(
         return
     address = address or "local"
     if address != "local":
-        with _environment(CLUSTER_ENVIRONMENT):
+        with added_environment(CLUSTER_ENVIRONMENT):
             _join(ray, address, working_dir, level, verbose)
             try:
                 yield False
@@ -111,7 +111,7 @@ def ray_session(
     folder = _short_folder()
     try:
         preloaded = {"RAY_preload_python_modules": ",".join(preload)}
-        with _environment({**LOCAL_ENVIRONMENT, **preloaded}):
+        with added_environment({**LOCAL_ENVIRONMENT, **preloaded}):
             with _returning(_left_out(dashboard, verbose)), kept_handlers():
                 ray.init(
                     address="local",
@@ -263,7 +263,7 @@ def _is_alive(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def added_environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set those variables that are not set yet, for the time of the block."""
     added = [name for name in variables if name not in os.environ]
     os.environ.update({name: variables[name] for name in added})

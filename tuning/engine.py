@@ -3,16 +3,14 @@
 The study and the children are the memory; nothing that Tune writes is read again.
 """
 
-import contextlib
-import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trivium.platform.run_writer import STOP_FILE
-from trivium.trainers.local_ray import ray_session
+from trivium.trainers.local_ray import added_environment, ray_session
 from trivium.tuning.objective import curve_of
 from trivium.tuning.rounds import InRounds
 from trivium.tuning.trials import ended_of
@@ -44,7 +42,7 @@ def search(sweep: "Sweep", verbose: bool = False) -> None:
     num_cpus = max(1.0, plan.num_concurrent * plan.cpus_of_all_workers)
     is_alone = plan.job.resources.most_workers == 1
     with (
-        _environment({**TUNE_ENVIRONMENT, **(ON_DEMAND if is_alone else {})}),
+        added_environment({**TUNE_ENVIRONMENT, **(ON_DEMAND if is_alone else {})}),
         tempfile.TemporaryDirectory(prefix="trivium-tune-") as folder,
         ray_session(
             num_cpus=num_cpus,
@@ -137,14 +135,3 @@ def _tune(sweep: "Sweep", searcher: "SweepSearch", folder: Path, verbose: bool) 
 
 def _short_name(trial: Any) -> str:
     return str(trial.trial_id)
-
-
-@contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    added = [name for name in variables if name not in os.environ]
-    os.environ.update({name: variables[name] for name in added})
-    try:
-        yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)

@@ -79,10 +79,7 @@ def driver_killed(told: Told, folder: Path, random_: random.Random, most: int) -
         process.kill()
         process.wait()
         _count(job, job.run, job.steps.attempts()[-1], repetition)
-        process = job.start("resume", "last", environment=base_environment())
-        struck = time.time()
-        _trains(job, process, len(job.steps.attempts()))
-        repetition.gone_on_s = time.time() - struck
+        process = _resumed(job, base_environment(), repetition)
         told.repetitions.append(repetition)
     process.wait()
     _judge(told, job)
@@ -112,10 +109,7 @@ def head_restarted(told: Told, folder: Path, random_: random.Random, most: int) 
             if '"digits-1"' not in listed.stdout:
                 told.notes.append(f"history was not readable: {listed.stderr[-300:]}")
             nodes.start_head()
-            struck = time.time()
-            process = job.start("resume", "last", environment=nodes.environment)
-            _trains(job, process, len(job.steps.attempts()))
-            repetition.gone_on_s = time.time() - struck
+            process = _resumed(job, nodes.environment, repetition)
             told.repetitions.append(repetition)
         process.wait()
         _judge(told, job)
@@ -146,10 +140,7 @@ def disk_full(told: Told, folder: Path, random_: random.Random, most: int) -> No
             if not (job.run / "checkpoints" / "last" / "manifest.json").is_file():
                 told.notes.append("no checkpoint was left")
             _count(job, job.run, job.steps.attempts()[-1], repetition)
-            struck = time.time()
-            process = job.start("resume", "last", environment=base_environment())
-            _trains(job, process, len(job.steps.attempts()))
-            repetition.gone_on_s = time.time() - struck
+            process = _resumed(job, base_environment(), repetition)
             told.repetitions.append(repetition)
         process.wait()
         _judge(told, job)
@@ -252,6 +243,17 @@ def _judge(told: Told, job: Job) -> None:
     if wrong:
         told.lost += 1
         told.notes.append(f"run {told.runs}: {wrong}")
+
+
+def _resumed(
+    job: Job, environment: Mapping[str, str], repetition: Repetition
+) -> "subprocess.Popen[bytes]":
+    """Resume the last run, and note how long it is until it trains again."""
+    struck = time.time()
+    process = job.start("resume", "last", environment=environment)
+    _trains(job, process, len(job.steps.attempts()))
+    repetition.gone_on_s = time.time() - struck
+    return process
 
 
 def _trains(job: Job, process: "subprocess.Popen[bytes]", known: int) -> bool:

@@ -55,22 +55,6 @@ def test_killed_before_the_last_rename_the_finished_new_one_is_used(tmp_path: Pa
     assert found is not None and found.step == 2
 
 
-def test_a_full_disk_leaves_the_checkpoint_before_and_says_so(tmp_path: Path) -> None:
-    write(tmp_path, 1, "one")
-
-    def full(_path: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.raises(RunFailed) as caught:
-        write_checkpoint(tmp_path, "last", 2, full)
-    assert str(caught.value) == (
-        f"checkpoint {tmp_path / 'last'} could not be written: the disk is full. The checkpoint "
-        "before it is intact: make room and resume the run."
-    )
-    found = read_checkpoint(tmp_path, "last")
-    assert found is not None and found.step == 1
-
-
 def test_a_copy_is_whole_by_itself(tmp_path: Path) -> None:
     write(tmp_path, 7, "seven")
     copy_checkpoint(tmp_path, "last", "best")

@@ -6,11 +6,10 @@ so that it starts while this process imports torch and prepares data, and so tha
 handlers of this process stay what they are (Ray Train replaces that of Ctrl-C when it may).
 """
 
-import contextlib
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -26,7 +25,7 @@ from trivium.trainers.supervised.ray_train import (
 )
 from trivium.trainers.supervised.witness import NO_WITNESS, Witness
 
-__all__ = ["RayWorkers", "WorkerContext", "run_workers", "starting_ahead"]
+__all__ = ["RayWorkers", "WorkerContext", "run_workers"]
 
 T = TypeVar("T")
 _Asked = tuple[TrainRun[Any], Future[None]]
@@ -45,49 +44,15 @@ def run_workers(
 ) -> None:
     """Run `worker(payload, context)` on `resources.num_workers` workers and wait for all of them.
 
-    The same as one `RayWorkers.run`, on a Ray that `starting_ahead` has started or that starts now.
+    The same as one `RayWorkers.run`, on a Ray that starts now and ends with it.
 
     Raises:
         TriviumError: the one that a worker raised, unchanged.
         RunFailed: a worker raised something else, or died; with its rank, node and traceback.
     """
     options: dict[str, Any] = {"name": name, "on_wait": on_wait, "witness": witness}
-    if _ahead and _ahead[-1].num_workers == resources.most_workers:
-        _ahead[-1].run(worker, payload, resources, **options)
-        return
     with RayWorkers(resources.most_workers, address=address, verbose=verbose) as workers:
         workers.run(worker, payload, resources, **options)
-
-
-_ahead: list["RayWorkers"] = []
-
-
-@contextlib.contextmanager
-def starting_ahead(
-    num_workers: int,
-    *,
-    address: str | None = None,
-    working_dir: Path | None = None,
-    dashboard: bool = False,
-    verbose: bool = False,
-) -> Iterator[None]:
-    """Start Ray in the background for a `run_workers` of the block; does nothing for one worker.
-
-    For commands that know the number of workers before they have imported torch, checked the job
-    and prepared the data. Arguments are those of `ray_session`.
-    """
-    if num_workers <= 1:
-        yield
-        return
-    workers = RayWorkers(
-        num_workers, address=address, working_dir=working_dir, dashboard=dashboard, verbose=verbose
-    )
-    with workers:
-        _ahead.append(workers)
-        try:
-            yield
-        finally:
-            _ahead.remove(workers)
 
 
 class RayWorkers:

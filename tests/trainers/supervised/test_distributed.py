@@ -154,14 +154,13 @@ SCRIPT = """
 import sys, time
 from pathlib import Path
 from trivium.platform.job import Resources
-from trivium.trainers.supervised.distributed import run_workers, starting_ahead
+from trivium.trainers.supervised.distributed import run_workers
 
 def wait(folder, context):
     (folder / f"started{context.rank}").touch()
     time.sleep(600)
 
-with starting_ahead(2):
-    run_workers(wait, Path(sys.argv[1]), Resources(num_workers=2), name="stop")
+run_workers(wait, Path(sys.argv[1]), Resources(num_workers=2), name="stop")
 """
 
 
