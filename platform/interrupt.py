@@ -1,6 +1,7 @@
 """Ctrl-C once: finish the step, save, report. Twice: stop now. SIGTERM counts as the first."""
 
 import os
+import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ class Stop:
 def listening(on_first: Callable[[], None]) -> Iterator[Stop]:
     """Within, the first SIGINT or SIGTERM sets the flag; the next one ends the process at once.
 
+    `on_first` may print: it is called in a thread of its own, because the signal may come while
+    the main thread is inside a write to the same file, which Python refuses to enter twice.
     Signals reach the main thread only: in another one (a trial of a sweep) nothing is listened to.
     """
     stop = Stop()
@@ -42,14 +45,23 @@ def listening(on_first: Callable[[], None]) -> Iterator[Stop]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         stop.requested = True
-        on_first()
+        asked.put(True)  # the one queue whose `put` may be called from within itself
 
+    def tell() -> None:
+        if asked.get():
+            on_first()
+
+    asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
     before = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        asked.put(False)
+        teller.join()
 
 
 @contextmanager

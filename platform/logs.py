@@ -43,6 +43,10 @@ class _Tee(io.TextIOBase):
         return self._terminal.fileno()
 
     @property
+    def closed(self) -> bool:  # what a library asks at exit of a stream it once wrapped
+        return self._terminal.closed
+
+    @property
     def encoding(self) -> str:  # type: ignore[override]
         return self._terminal.encoding
 

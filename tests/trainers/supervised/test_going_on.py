@@ -16,7 +16,7 @@ from trivium.trainers.supervised.trainer import Supervised
 from trivium.trainers.supervised.workers import Workers
 
 FRAGILE = """\
-import os, pathlib, torch
+import os, pathlib, time, torch
 
 FOLDER = pathlib.Path({folder!r})
 
@@ -39,8 +39,9 @@ class Fragile(torch.nn.Module):
             if not is_first and not died.exists() and saved.exists() and self.steps > 55:
                 died.touch()
                 os._exit(1)
-            if is_first and died.exists() and self.steps > 15:
+            if is_first and died.exists() and self.steps == 6:
                 (FOLDER / "runs/digits-1/stop").touch()
+                time.sleep(0.6)  # the file is looked at twice a second
         return self.layers(images)
 """
 JOB = """\
