@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo test lint types check wheel-smoke scorecards bench-supervised bench-rl bench-tune survival schema sbom clean
+.PHONY: help setup demo test lint types check wheel-smoke scorecards bench-supervised bench-rl bench-tune bench-scale survival schema sbom clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ bench-rl: setup  ## learning time against Stable-Baselines3, RLlib and plain loo
 
 bench-tune: setup  ## sweeps against stock Ray Tune, Optuna alone and RL Zoo's tuner
 	@bash benchmarks/tuning/run
+
+bench-scale: setup  ## what the platform costs as workers, runs, trials and copies grow in number
+	@bash benchmarks/scale/run
 
 survival: setup  ## kill workers, nodes, drivers and heads at random moments, count what is lost (an hour)
 	@$(BIN)/python benchmarks/survival/survival.py
