@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from trivium.platform.settings import ComponentSettings
+from trivium.trainers.supervised.eager import eager
 
 
 class OptimizerSettings(ComponentSettings):
@@ -81,7 +82,7 @@ class AdamwSettings(AdamSettings):
 def sgd(settings: SgdSettings, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
     """Step by w -= lr * v with v = momentum * v + g; nesterov steps along g + momentum * v."""
     groups = parameter_groups(settings, parameters)
-    optimizer = torch.optim.SGD(
+    optimizer = eager(torch.optim.SGD)(
         groups,
         lr=settings.lr,
         momentum=settings.momentum,
@@ -95,7 +96,7 @@ def rmsprop(
     settings: RmspropSettings, parameters: Iterable[torch.nn.Parameter]
 ) -> torch.optim.Optimizer:
     """Step by w -= lr * g / (sqrt(s) + eps) with s = alpha * s + (1 - alpha) * g^2."""
-    optimizer = torch.optim.RMSprop(
+    optimizer = eager(torch.optim.RMSprop)(
         parameter_groups(settings, parameters),
         lr=settings.lr,
         alpha=settings.alpha,
@@ -108,7 +109,7 @@ def rmsprop(
 def adam(settings: AdamSettings, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
     """Kingma and Ba 2015, https://arxiv.org/abs/1412.6980; weight_decay is an L2 penalty."""
     groups = parameter_groups(settings, parameters)
-    optimizer = torch.optim.Adam(
+    optimizer = eager(torch.optim.Adam)(
         groups,
         lr=settings.lr,
         betas=(settings.beta1, settings.beta2),
@@ -123,7 +124,7 @@ def adamw(
 ) -> torch.optim.Optimizer:
     """Adam with decoupled weight decay, https://arxiv.org/abs/1711.05101."""
     groups = parameter_groups(settings, parameters)
-    optimizer = torch.optim.AdamW(
+    optimizer = eager(torch.optim.AdamW)(
         groups,
         lr=settings.lr,
         betas=(settings.beta1, settings.beta2),
