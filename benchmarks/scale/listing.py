@@ -104,7 +104,7 @@ def _fill(store: Path, made: tuple[Path, Path], num_runs: int) -> None:
 
 
 def _forget(store: Path) -> float:
-    """Have the system give up its copies of the files; the share of runs it still has.
+    """Have the system give up its copies of the files; the share that it still has of a hundredth.
 
     Names and sizes stay in memory: forgetting those takes rights that a user has not.
     """
@@ -114,7 +114,7 @@ def _forget(store: Path) -> float:
             file = os.open(os.path.join(folder, name), os.O_RDONLY)
             try:
                 os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-                if name == "run.json":
+                if name == "run.json" and folder.endswith("77"):  # to look brings the file back
                     seen, kept = seen + 1, kept + _is_in_memory(file)
             finally:
                 os.close(file)

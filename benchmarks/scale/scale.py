@@ -30,7 +30,7 @@ RESULTS, TABLE = HERE / "results.json", HERE / "results.md"
 PARTS = {
     "cost": "cost of a worker whose training step is empty",
     "messages": "messages and bytes through the driver",
-    "checkpoint": "what each worker adds to a checkpoint",
+    "checkpoint": "what a checkpoint takes",
     "listing": "`trivium runs` with 10,000 runs in the store",
     "copies": "up to 10,000 copies of an environment in one process",
     "sweep": "a sweep of 1,000 trials that do nothing",

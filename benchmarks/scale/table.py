@@ -77,9 +77,14 @@ def _messages(figures: Part) -> list[str]:
 
 
 def _checkpoint(figures: Part) -> list[str]:
-    columns = {"workers": "workers", "bytes": "bytes", "write_s": "s to write", "read_s": "to read"}
+    written = {"bytes": "bytes", "write_s": "s to write"}
     return [
-        *_table(columns, figures["rows"]),
+        *_table({"parameters": "parameters", **written}, figures["models"]),
+        "",
+        "Weights, Adam's moments and the best weights, with their digests; to the system's memory, "
+        "as the disk is not waited for.",
+        "",
+        *_table({"workers": "workers", **written, "read_s": "s to read"}, figures["workers"]),
         "",
         "The states of the workers' random generators, of which exact resumption needs all; "
         f"{figures['gathered_bytes_per_worker']:,} bytes of each worker go to every other at a "
