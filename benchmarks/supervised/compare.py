@@ -39,6 +39,7 @@ PARTS = {
     "two-workers": (
         Subject("trivium, 1 worker of 1 thread", "cnn", epochs=4, threads=1),
         Subject("trivium, 2 workers of 1 thread", "cnn", epochs=4, num_workers=2, threads=1),
+        Subject("limit, 2 processes of 1 thread", "cnn", epochs=4, threads=1),
         Subject("ray train", "cnn", epochs=2, num_workers=2),
     ),
 }

@@ -109,6 +109,7 @@ def _command(subject: Subject, work: Path) -> list[str]:
 
 SCRIPTS: Mapping[str, tuple[str, ...]] = {
     "limit": ("limit.py",),
+    "limit, 2 processes of 1 thread": ("limit.py", "--workers", "2"),
     "plain": ("peers/plain.py",),
     "plain, 2 loaders": ("peers/plain.py", "--loader-workers", "2"),
     "lightning": ("peers/lightning_script.py",),

@@ -6,13 +6,16 @@ here do the same arithmetic and never import it.
 """
 
 import inspect
+from typing import TypeVar, cast
 
 import torch
+
+Kind = TypeVar("Kind", bound=torch.optim.Optimizer)
 
 MARKED_FOR_THE_COMPILER = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 
-def eager(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+def eager(kind: type[Kind]) -> type[Kind]:
     """The optimizer class `kind` for models that are not compiled: same settings, same steps.
 
     The functions that torch wraps for the compiler are taken as they were written. `step` keeps
@@ -20,4 +23,4 @@ def eager(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
     """
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in MARKED_FOR_THE_COMPILER}
     methods["step"] = torch.no_grad()(inspect.unwrap(kind.step))
-    return type(kind.__name__, (kind,), methods)
+    return cast(type[Kind], type(kind.__name__, (kind,), methods))

@@ -13,6 +13,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--loader-workers", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
     return parser.parse_args()
 
 
