@@ -28,11 +28,15 @@ def take_each(rows: Rows, places: Sequence[torch.Tensor]) -> Sequence[torch.Tens
 
     One gather for all: a call costs more than the work on a small batch.
     """
-    taken = rows.take(torch.cat(list(places)) if len(places) > 1 else places[0])
+    taken = rows.take(_together(places))
     if taken.shape[1] == 1:
         taken = taken.view(-1)
     parts: Sequence[torch.Tensor] = taken.split([len(p) for p in places])
     return parts
+
+
+def _together(places: Sequence[torch.Tensor]) -> torch.Tensor:
+    return torch.cat(list(places)) if len(places) > 1 else places[0]
 
 
 def column_rows(dataset: Dataset, name: str) -> Rows:
@@ -68,6 +72,10 @@ class DenseGather:
         self, wholes: Sequence[torch.Tensor], mine: Sequence[torch.Tensor]
     ) -> Iterator[tuple[torch.Tensor, ...]]:
         """Float32 [B, *shape]."""
+        if self._device.type == "cpu":  # here the numbers of all batches are made at once, too
+            numbers = self._numbers(self._rows.take(_together(mine)))
+            yield from ((part,) for part in numbers.split([len(p) for p in mine]))
+            return
         for cells in take_each(self._rows, mine):
             yield (self._numbers(to_device(cells, self._device)),)
 
