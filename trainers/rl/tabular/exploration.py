@@ -149,7 +149,7 @@ def best_actions(
     values: Values, rng: np.random.Generator, is_try: NDArray[np.bool_] | None = None
 ) -> NDArray[np.int64]:
     """The best action of each row, by lot between equals, [B]; any action where `is_try` [B]."""
-    columns = values.T
+    columns = np.ascontiguousarray(values.T)  # numpy is slow along rows of a few actions
     lots = rng.random(columns.shape)
     takes_part = columns >= np.maximum.reduce(columns, axis=0)
     if is_try is not None:

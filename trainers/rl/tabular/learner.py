@@ -80,7 +80,7 @@ class TabularLearner:
         self._next_actions = state["next_actions"]
 
     def _targets(self, step: Transition, states: Rows) -> Values:
-        following = self.table.values[0][step.reached]
+        following = self.table.values[0].take(step.reached, axis=0)
         if self._rule == "q_learning":
             return targets.q_learning(step.reward, step.terminated, following, self._gamma)
         if self._rule == "expected_sarsa":
@@ -104,7 +104,8 @@ class TabularLearner:
 
     def _act(self, states: Rows) -> Rows:
         values = self.table.values
-        own = values[0][states] if len(values) == 1 else values[:, states].mean(axis=0)
+        # `take` is a third of the time of an index in brackets.
+        own = values[0].take(states, axis=0) if len(values) == 1 else values[:, states].mean(axis=0)
         return self._exploration.act(own, self._visits(states), self.env_steps, self._rng)
 
     def _visits(self, states: Rows) -> Values | None:

@@ -15,8 +15,8 @@ Flags = NDArray[np.bool_]
 
 def q_learning(reward: Values, terminated: Flags, following: Values, gamma: float) -> Values:
     """R + gamma max_a Q(s', a), [B]."""
-    # Columns: a maximum over a few actions is slow along the rows.
-    best = np.maximum.reduce(following.T, axis=0)
+    # Along rows of a few actions, or columns not laid out as such, it takes ten times as long.
+    best = np.maximum.reduce(np.ascontiguousarray(following.T), axis=0)
     targets: Values = reward + gamma * ~terminated * best
     return targets
 
