@@ -3,6 +3,12 @@
 from typing import Any
 
 from trivium.platform.errors import RunFailed, TriviumError
+from trivium.trainers.deaths import cause_of_death, deaths
+
+LESS_MEMORY = (
+    "Take fewer copies of the environment (env.num_envs), fewer actors for each node "
+    "(resources.num_env_runners, resources.num_learners), or nodes with more memory"
+)
 
 
 class ActorDied(RunFailed):
@@ -11,7 +17,7 @@ class ActorDied(RunFailed):
     def __init__(self, who: str) -> None:
         super().__init__(f"{who}; `trivium resume` goes on from the last checkpoint")
         self.who = who
-        """As in `env runner 1 died (...)`."""
+        """As in `env runner 1 died; ...`."""
 
     def __reduce__(self) -> tuple[type["ActorDied"], tuple[str]]:
         return (type(self), (self.who,))  # it passes through RLlib, which copies it
@@ -38,11 +44,7 @@ def results(references: list[Any], role: str) -> list[Any]:
             raise RunFailed(
                 f"{role} {index + 1} failed: {type(cause).__name__}: {cause}"
             ) from error
-        except ray.exceptions.RayActorError as error:
-            raise ActorDied(f"{role} {index + 1} died ({_reason(error)})") from error
+        except deaths() as error:
+            why = cause_of_death(error, LESS_MEMORY)
+            raise ActorDied(f"{role} {index + 1} died; {why}") from error
     return answers
-
-
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

@@ -6,7 +6,7 @@ anew. An error that a worker raised comes again, so it ends the run at once.
 
 from typing import Any
 
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayTaskError
 from ray.train.v2._internal.exceptions import (
     WorkerGroupStartupFailedError,
     WorkerGroupStartupTimeoutError,
@@ -15,8 +15,9 @@ from ray.train.v2._internal.execution.failure_handling import FailureDecision, F
 from ray.train.v2.api.config import FailureConfig
 from ray.train.v2.api.exceptions import ControllerError, PreemptionError
 
+from trivium.trainers.deaths import cause_of_death, deaths, is_out_of_memory
 from trivium.trainers.supervised.witness import Witness
-from trivium.trainers.supervised.worker_failure import Ends, explain
+from trivium.trainers.supervised.worker_failure import LESS_MEMORY, Ends, explain
 
 MOST_IN_A_ROW = 3
 """Deaths without a new checkpoint between them, such as of a batch that never fits the memory."""
@@ -44,8 +45,9 @@ class GoOn(FailurePolicy):  # type: ignore[misc]
         self._step = max(step, self._step)
         if self._in_a_row > MOST_IN_A_ROW:
             return FailureDecision.RAISE
-        is_starting = isinstance(training_failed_error, ControllerError)
-        what = "a worker died while they started" if is_starting else explain(training_failed_error)
+        what = str(explain(training_failed_error))
+        if isinstance(training_failed_error, ControllerError):
+            what = f"a worker died while they started{_named_cause(training_failed_error)}"
         self._witness.note(f"{what}; training goes on from the last checkpoint")
         return FailureDecision.RETRY
 
@@ -64,6 +66,14 @@ def _cause(error: Any) -> Any:
     return error.controller_failure if isinstance(error, ControllerError) else error
 
 
+def _named_cause(error: ControllerError) -> str:
+    """Of a death at the start: what its error, or the one behind that, knows of memory."""
+    for failure in (_cause(error), _cause(error).__cause__):
+        if isinstance(failure, BaseException) and is_out_of_memory(failure):
+            return f"; {cause_of_death(failure, LESS_MEMORY)}"
+    return ""
+
+
 def _is_notice(error: Any) -> bool:
     ends = Ends(getattr(error, "worker_failures", {}))
     return isinstance(error, PreemptionError) or bool(ends.left and not ends.raised)
@@ -73,6 +83,6 @@ def _is_death(error: Any) -> bool:
     if isinstance(error, ControllerError):
         starting = (WorkerGroupStartupFailedError, WorkerGroupStartupTimeoutError)
         # A worker that dies while they look for each other shows as the others' error.
-        return isinstance(_cause(error), (*starting, RayActorError, RayTaskError))
+        return isinstance(_cause(error), (*starting, *deaths(), RayTaskError))
     ends = Ends(getattr(error, "worker_failures", {}))
     return bool(ends.died) or not ends.raised

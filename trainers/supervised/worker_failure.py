@@ -7,6 +7,7 @@ import traceback
 from typing import Any, Literal, Self
 
 from trivium.platform.errors import RunFailed, TriviumError
+from trivium.trainers.deaths import cause_of_death
 from trivium.trainers.supervised.notice import Leaving
 
 Kind = Literal["raised", "lost", "left"]
@@ -15,7 +16,10 @@ Kind = Literal["raised", "lost", "left"]
 _LOST = re.compile(
     r"gloo|nccl|TCPStore|connection (closed|reset|refused)|broken pipe|socket timeout", re.I
 )
-_OUT_OF_MEMORY = re.compile(r"OutOfMemory|OUT_OF_MEMORY|running low on memory", re.I)
+LESS_MEMORY = (
+    "Take a smaller algorithm.batch_size, fewer workers for each node "
+    "(resources.cpus_per_worker), or nodes with more memory"
+)
 
 
 class WorkerFailure(Exception):
@@ -88,17 +92,4 @@ def _kind_of(error: BaseException) -> Kind:
 
 
 def _cause_of_death(failure: BaseException) -> str:
-    """Ray's own words; of a process that ended, without the lists of identifiers around them."""
-    text = str(failure)
-    if _OUT_OF_MEMORY.search(text):
-        used = re.search(r"was ([\d.]+\s?GB / [\d.]+\s?GB)", text)
-        amount = f" ({used[1]} in use)" if used else ""
-        return (
-            f"its node ran out of memory{amount}, and Ray ended it. Take a smaller "
-            "algorithm.batch_size, fewer workers for each node (resources.cpus_per_worker), or "
-            "nodes with more memory"
-        )
-    found = re.search(r"Worker exit type:.*?(?= Some common causes|$)", text, re.S)
-    if found is None:
-        return text
-    return f"most often the machine is out of memory. {found[0].strip()}"
+    return cause_of_death(failure, LESS_MEMORY)

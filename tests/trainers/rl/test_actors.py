@@ -8,6 +8,7 @@ import pytest
 from trivium.platform.errors import RunFailed
 from trivium.platform.interrupt import Interrupted
 from trivium.trainers.local_ray import ray_session
+from trivium.trainers.rl.remote import ActorDied, results
 
 PPO = {"name": "ppo", "rollout_steps": 16, "minibatch_size": 64, "epochs": 2}
 
@@ -114,5 +115,28 @@ def test_a_runner_that_dies_ends_the_run_with_the_way_on(
     with pytest.raises(RunFailed) as failure:
         train(job)
     message = str(failure.value)
-    assert message.startswith("env runner 1 died (")
-    assert message.endswith("); `trivium resume` goes on from the last checkpoint")
+    assert message.startswith(
+        "env runner 1 died; most often the machine is out of memory. Worker exit type: "
+    )
+    assert message.endswith("; `trivium resume` goes on from the last checkpoint")
+    assert "common causes" not in message
+
+
+def test_a_runner_that_ray_ends_for_want_of_memory_has_died(monkeypatch) -> None:
+    # Ray's error for it is no RayActorError: the run was lost.
+    import ray
+
+    def get(_reference: object) -> None:
+        raise ray.exceptions.OutOfMemoryError(
+            "1 worker(s) were killed due to the node running low on memory. Memory on the node "
+            "(IP: 10.0.0.7, ID: ab) was 8.27GB used / 23.54GB limit (0.351324)\nOOM kill reason"
+        )
+
+    monkeypatch.setattr(ray, "get", get)
+    with pytest.raises(ActorDied) as death:
+        results([None], "env runner")
+    assert death.value.who == (
+        "env runner 1 died; its node ran out of memory (8.27 of 23.54 GB in use), and Ray ended "
+        "it. Take fewer copies of the environment (env.num_envs), fewer actors for each node "
+        "(resources.num_env_runners, resources.num_learners), or nodes with more memory"
+    )

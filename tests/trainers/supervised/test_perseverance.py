@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("ray")
+from ray.exceptions import OutOfMemoryError
 from ray.train.v2._internal.exceptions import (
     WorkerGroupStartupTimeoutError,
     WorkerHealthCheckFailedError,
@@ -78,13 +79,28 @@ def test_a_death_for_want_of_memory_is_told_as_such() -> None:
     text = (
         "The actor died because its worker was killed: Task was killed due to the node running low "
         "on memory.\nMemory on the node (IP: 10.0.0.7, ID: ab) where the task was running was "
-        "15.2GB / 16.0GB (0.95), which exceeds the memory usage threshold of 0.95."
+        "15.2GB used / 16.0GB limit (0.95)\nOOM kill reason: Memory usage exceeded threshold"
     )
     death = WorkerHealthCheckFailedError("no answer", RuntimeError(text))
     assert str(explain(ended(r2=death))) == (
-        "worker 2 died; its node ran out of memory (15.2GB / 16.0GB in use), and Ray ended it. "
+        "worker 2 died; its node ran out of memory (15.2 of 16.0 GB in use), and Ray ended it. "
         "Take a smaller algorithm.batch_size, fewer workers for each node "
         "(resources.cpus_per_worker), or nodes with more memory"
+    )
+
+
+def test_a_death_for_want_of_memory_while_they_start_begins_anew(tmp_path: Path) -> None:
+    # Ray's error for it is no RayActorError, and Ray Train hands it on as its own failure.
+    notes = tmp_path / "notes.txt"
+    policy = GoOn(Witness(notes=notes))
+    text = "killed due to the node running low on memory. Memory on the node was 15GB / 16GB"
+    decision = policy.make_decision(ControllerError(OutOfMemoryError(text)))
+    assert decision == RETRY
+    assert notes.read_text() == (
+        "a worker died while they started; its node ran out of memory (15 of 16 GB in use), and "
+        "Ray ended it. Take a smaller algorithm.batch_size, fewer workers for each node "
+        "(resources.cpus_per_worker), or nodes with more memory; training goes on from the last "
+        "checkpoint\n"
     )
 
 
