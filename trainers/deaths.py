@@ -7,6 +7,7 @@ with identifiers and a list of what might have been.
 import re
 
 _OUT_OF_MEMORY = re.compile(r"OutOfMemory|OUT_OF_MEMORY|running low on memory", re.I)
+_NO_ANSWER = re.compile(r"node has died|node was terminated|is (temporarily )?unavailable", re.I)
 
 
 def deaths() -> tuple[type[Exception], ...]:
@@ -28,6 +29,9 @@ def cause_of_death(failure: BaseException, to_need_less_memory: str) -> str:
         used = re.search(r"was ([\d.]+)\s?GB(?: used)? / ([\d.]+)\s?GB", text)
         amount = f" ({used[1]} of {used[2]} GB in use)" if used else ""
         return f"its node ran out of memory{amount}, and Ray ended it. {to_need_less_memory}"
+    if _NO_ANSWER.search(text):
+        node = re.search(r"node_ip='([^']+)'", text)
+        return f"its node{f' {node[1]}' if node else ''} does not answer any more"
     found = re.search(r"Worker exit type:.*?(?= Some common causes|$)", text, re.S)
     if found is None:
         return text

@@ -3,6 +3,7 @@
 The study and the children are the memory; nothing that Tune writes is read again.
 """
 
+import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from trivium.trainers.local_ray import added_environment, ray_session
 from trivium.tuning.objective import curve_of
 from trivium.tuning.rounds import InRounds
 from trivium.tuning.trials import ended_of
+from trivium.tuning.worker_deaths import deaths_told
 
 if TYPE_CHECKING:
     from trivium.tuning.study import SweepSearch
@@ -43,13 +45,15 @@ def search(sweep: "Sweep", verbose: bool = False) -> None:
     is_alone = plan.job.resources.most_workers == 1
     with (
         added_environment({**TUNE_ENVIRONMENT, **(ON_DEMAND if is_alone else {})}),
-        tempfile.TemporaryDirectory(prefix="trivium-tune-") as folder,
+        # When this process is killed, `ray_session` sweeps what has a name like this.
+        tempfile.TemporaryDirectory(prefix=f"trivium-ray-{os.getpid()}-") as folder,
         ray_session(
             num_cpus=num_cpus,
             working_dir=plan.job.base,
             preload=_preloaded(),
             verbose=verbose,
         ),
+        deaths_told(),
     ):
         searcher = searcher_of(sweep)
         try:

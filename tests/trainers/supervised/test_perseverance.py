@@ -104,6 +104,19 @@ def test_a_death_for_want_of_memory_while_they_start_begins_anew(tmp_path: Path)
     )
 
 
+def test_of_a_node_that_does_not_answer_its_address_is_told() -> None:
+    text = (
+        "A worker health check failed.\nWorker info: Worker(actor=Actor(RayTrainWorker, d9), "
+        "metadata=ActorMetadata(hostname='vm', node_id='da', node_ip='10.0.0.7', pid=15307))\n"
+        "The actor d9 is unavailable: The actor is temporarily unavailable: RpcError: RPC error: "
+        "failed to connect to all addresses"
+    )
+    death = WorkerHealthCheckFailedError(text, RuntimeError("unavailable"))
+    assert str(explain(ended(r0=death))) == (
+        "worker 0 died; its node 10.0.0.7 does not answer any more"
+    )
+
+
 def test_an_error_that_only_names_a_connection_of_the_users_own_is_not_a_lost_worker() -> None:
     own = WorkerFailure.of(ValueError("connection reset: a column of that name is missing"), 0)
     assert own.kind == "raised"
