@@ -2,77 +2,106 @@
 
 import os
 import random
+import re
 import signal
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from nodes import Node, Nodes
+from nodes import Node, Nodes, is_alive
 from runs import Job, Repetition, Told, base_environment, disturb, settle, supervised
 from steps import Attempt, curve
 
-EPOCHS = 45
-"""1,800 steps of 10 ms: long enough for a few strikes."""
-ELASTIC = "{min: 1, max: 3, resize_interval_s: 5}"
-STRIKES = 4
-"""In one run."""
-
-Strike = Callable[[Nodes, Job, Attempt], str]
+Strike = Callable[[Nodes, Job, Attempt, random.Random], str]
+"""Says what it struck; nothing when there was nothing to strike at that moment."""
 
 
-def worker_killed(nodes: Nodes, job: Job, attempt: Attempt) -> str:
+@dataclass(frozen=True)
+class Case:
+    """What happens to a run of elastic workers, and on how many nodes it begins."""
+
+    strike: Strike
+    num_nodes: int = 3
+    most_strikes: int = 5
+    """In one run."""
+    epochs: int = 30
+    """Of 40 steps, long enough for the strikes."""
+    pause_s: float = 0.01
+    """Of a step."""
+    resize_interval_s: float = 20
+    """Longer than until the next strike: a node that came is used by the next beginning."""
+
+    @property
+    def workers(self) -> str:
+        """For the job file."""
+        return f"{{min: 1, max: 4, resize_interval_s: {self.resize_interval_s:g}}}"
+
+
+def worker_killed(nodes: Nodes, job: Job, attempt: Attempt, random_: random.Random) -> str:
     """One of the training workers, by SIGKILL."""
-    living = {p: r for p, r in job.steps.processes().items() if Path(f"/proc/{p}").exists()}
-    pid = random.choice(sorted(living))
+    living = {p: r for p, r in job.steps.processes().items() if is_alive(p)}
+    if attempt.pid not in living:
+        return ""
+    pid = random_.choice(sorted(living))
     os.kill(pid, signal.SIGKILL)
     return f"worker of rank {living[pid]}"
 
 
-def node_killed(nodes: Nodes, job: Job, attempt: Attempt) -> str:
+def node_killed(nodes: Nodes, job: Job, attempt: Attempt, random_: random.Random) -> str:
     """A node without rank 0; another one comes."""
     first = nodes.node_of(attempt.pid)
     others = [n for n in nodes.nodes if n is not first]
-    return _replaced(nodes, random.choice(others or [first]), nodes.kill)
+    return _replaced(nodes, random_.choice(others) if first and others else None, nodes.kill)
 
 
-def first_node_killed(nodes: Nodes, job: Job, attempt: Attempt) -> str:
+def first_node_killed(nodes: Nodes, job: Job, attempt: Attempt, random_: random.Random) -> str:
     """The node of rank 0; another one comes."""
     return _replaced(nodes, nodes.node_of(attempt.pid), nodes.kill)
 
 
-def node_warned(nodes: Nodes, job: Job, attempt: Attempt) -> str:
+def node_warned(nodes: Nodes, job: Job, attempt: Attempt, random_: random.Random) -> str:
     """SIGTERM to the node of rank 0, as a reclaimed machine gets it; another one comes."""
     return _replaced(nodes, nodes.node_of(attempt.pid), nodes.warn)
 
 
-CASES: dict[str, Strike] = {
-    "training worker killed": worker_killed,
-    "node killed": node_killed,
-    "node of rank 0 killed": first_node_killed,
-    "node warned by SIGTERM": node_warned,
+def node_comes(nodes: Nodes, job: Job, attempt: Attempt, random_: random.Random) -> str:
+    """A node more, beside those that train."""
+    count = len(nodes.nodes)
+    nodes.add_later()
+    return f"{count} nodes become {count + 1}"
+
+
+CASES: Mapping[str, Case] = {
+    "training worker killed": Case(worker_killed),
+    "node killed": Case(node_killed),
+    "node of rank 0 killed": Case(first_node_killed),
+    "node warned by SIGTERM": Case(node_warned),
+    # Training goes on while a node starts, so this takes more steps.
+    "node comes, workers become more": Case(
+        node_comes, num_nodes=1, most_strikes=3, epochs=90, pause_s=0.03, resize_interval_s=5
+    ),
 }
 
 
-def run_case(name: str, nodes: Nodes, folder: Path, repetitions: int, seed: int) -> Told:
+def run_case(told: Told, nodes: Nodes, folder: Path, repetitions: int, seed: int) -> None:
     """Elastic runs with strikes until there were enough of them."""
-    strike = CASES[name]
-    told, random_, began = Told(name), random.Random(seed), time.monotonic()
-    reference = reference_curve(folder)
+    case, random_ = CASES[told.case], random.Random(seed)
+    slug = re.sub(r"\W+", "-", told.case)
+    reference = reference_curve(folder, case.epochs)
     while len(told.repetitions) < repetitions and told.runs < 3 * repetitions:
+        most = min(case.most_strikes, repetitions - len(told.repetitions))
+        nodes.have(case.num_nodes)
         told.runs += 1
-        job = supervised(folder / f"{name.replace(' ', '-')}-{told.runs}", ELASTIC, EPOCHS)
+        job = supervised(folder / f"{slug}-{told.runs}", case.workers, case.epochs, case.pause_s)
         process = job.start("train", job.file, environment=nodes.environment)
-        most = min(STRIKES, repetitions - len(told.repetitions))
 
         def hit(attempt: Attempt, job: Job = job) -> str:
-            return strike(nodes, job, attempt)
+            return case.strike(nodes, job, attempt, random_)
 
         struck = disturb(job, process, random_, most, hit)
         process.wait()
-        told.repetitions += struck
         _judge(told, job, struck, reference)
-    told.seconds = time.monotonic() - began
-    return told
+        told.repetitions += struck
 
 
 def _judge(
@@ -92,18 +121,20 @@ def _judge(
     told.curves_apart = max(told.curves_apart, apart)
 
 
-def reference_curve(folder: Path) -> list[tuple[int, float]]:
+def reference_curve(folder: Path, epochs: int) -> list[tuple[int, float]]:
     """Training losses of the same job on one worker that nobody disturbs; computed once."""
-    path = folder / "reference"
+    path = folder / f"reference-{epochs}"
     if not path.exists():
-        job = supervised(path, "1", EPOCHS, pause_s=0.0)
+        job = supervised(path, "1", epochs, pause_s=0.0)
         process = job.start("train", job.file, environment=base_environment())
         process.wait()
         assert not job.is_well(), job.is_well()
     return curve(next(iter((path / "runs").glob("*-1"))))
 
 
-def _replaced(nodes: Nodes, node: Node, end: Callable[[Node], None]) -> str:
+def _replaced(nodes: Nodes, node: Node | None, end: Callable[[Node], None]) -> str:
+    if node is None:
+        return ""
     end(node)
     nodes.add_later()
     return f"node {node.ip}"

@@ -1,5 +1,6 @@
 """A small network that writes down each training step of its process, to count what is repeated."""
 
+import contextlib
 import os
 import struct
 import time
@@ -12,8 +13,8 @@ from torch import Tensor, nn
 class Counting(nn.Module):
     """Two layers; a training step takes at least `pause_s`, so that workers leave each other room.
 
-    Each step appends the time (8 bytes) to `FOLDER/RANK-PID`, where FOLDER is the environment's
-    TRIVIUM_STEPS or the setting `folder`.
+    Each step appends the time (8 bytes) to `folder/RANK-PID`; `eats_mb` more are kept at each step
+    once there is a file `folder/eat`.
     """
 
     def __init__(
@@ -37,10 +38,20 @@ class Counting(nn.Module):
         if self.training:
             self._note()
             time.sleep(self._pause_s)
-            if self._eats_mb:
+            if self._eats_mb and self._is_fed():
                 self._eaten.append(torch.ones(self._eats_mb * 2**18))
         outputs: Tensor = self.layers(images)
         return outputs
+
+    def _is_fed(self) -> bool:
+        """From a file `eat` on, which one worker takes away; all of them by a folder `eat`."""
+        food = self._folder / "eat"
+        if not self._eaten and not food.is_dir():
+            with contextlib.suppress(FileNotFoundError):
+                food.unlink()
+                return True
+            return False
+        return True
 
     def _note(self) -> None:
         rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0

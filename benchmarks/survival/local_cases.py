@@ -11,7 +11,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nodes import Nodes, descendants, is_alive, wait_until
-from runs import HERE, Job, Repetition, Told, base_environment, supervised
+from runs import (
+    HERE,
+    Job,
+    Repetition,
+    Told,
+    base_environment,
+    disturb,
+    is_well,
+    settle,
+    supervised,
+)
 from steps import Attempt, info
 
 ROLLOUTS = """\
@@ -33,35 +43,61 @@ tune:
   final: {{top: 0}}
   space: {{algorithm.optimizer.lr: {{loguniform: [1.0e-4, 1.0e-2]}}}}
 """
+ENV_STEPS = 150_000
+"""Long enough for four strikes."""
+ROLLOUT_STEPS = 32 * 4
+"""Of an env runner in one update."""
+
 Step = Callable[[Told, Path, random.Random, int], None]
 
 
 def rollout_actor_killed(told: Told, folder: Path, random_: random.Random, most: int) -> None:
-    """A training that loses one of its two env runners, three times."""
-    job = _job(folder, ROLLOUTS, env_steps=60_000)
+    """A training that loses one of its two env runners, four times."""
+    job = _job(folder, ROLLOUTS, env_steps=ENV_STEPS)
     process = job.start("train", job.file, environment=base_environment())
-    for _ in range(min(3, most)):
-        if not _strike_one_of(told, job, process, random_, "ActorCriticEnvRunner"):
+
+    def runners() -> dict[int, Path]:
+        return {p: job.run for p in _actors(job, process, "ActorCriticEnvRunner")}
+
+    def has_gone_on(run: Path, before: set[int]) -> bool:
+        return bool(set(runners()) - before)
+
+    for _ in range(min(4, most)):
+        repetition = _strike_one(job, process, random_, runners, has_gone_on)
+        if repetition is None:
             break
+        # Steps come in bursts, and a checkpoint that is due waits for the end of an update.
+        repetition.interval = repetition.interval + ROLLOUT_STEPS
+        told.repetitions.append(repetition)
     process.wait()
     _judge(told, job)
 
 
 def trial_actor_killed(told: Told, folder: Path, random_: random.Random, most: int) -> None:
     """A sweep of four trials, two at a time, that loses an actor three times."""
-    job = supervised(folder, "1", epochs=8)
+    job = supervised(folder, "1", epochs=20)
     job.file.write_text(job.text + SWEEP.format(trials=4))
     process = job.start("tune", job.file, environment=base_environment())
+
+    def trials() -> dict[int, Path]:
+        running = [c for c in _children(job) if info(c)["status"] == "running"]
+        by_pid = {int(info(c)["pid"]): c for c in running}
+        return {p: by_pid[p] for p in _actors(job, process, "TrialWorker") if p in by_pid}
+
+    def has_gone_on(trial: Path, before: set[int]) -> bool:
+        return info(trial)["status"] == "finished" or trial in trials().values()
+
     for _ in range(min(3, most)):
-        if not _strike_one_of(told, job, process, random_, "TrialWorker"):
+        repetition = _strike_one(job, process, random_, trials, has_gone_on)
+        if repetition is None:
             break
+        told.repetitions.append(repetition)
     process.wait()
-    _judge(told, job)
-    children = list((job.run / "children").iterdir())
-    unfinished = [c.name for c in children if info(c)["status"] != "finished"]
-    if unfinished:
-        told.lost += 1
-        told.notes.append(f"run {told.runs}: trials {', '.join(unfinished)} were lost")
+    told.lost += info(job.run)["status"] != "finished"
+    for child in _children(job):
+        if wrong := is_well(child):
+            told.lost += 1
+            told.notes.append(f"run {told.runs}, trial {child.name}: {wrong}")
 
 
 def driver_killed(told: Told, folder: Path, random_: random.Random, most: int) -> None:
@@ -85,34 +121,62 @@ def driver_killed(told: Told, folder: Path, random_: random.Random, most: int) -
     _judge(told, job)
 
 
+def cluster_driver_killed(told: Told, folder: Path, random_: random.Random, most: int) -> None:
+    """A command whose workers are a cluster's, killed and resumed four times."""
+
+    def kill(nodes: Nodes, process: "subprocess.Popen[bytes]") -> str:
+        process.kill()
+        process.wait()
+        return "driver"
+
+    _struck_on_a_cluster(told, folder, random_, min(4, most), kill)
+
+
 def head_restarted(told: Told, folder: Path, random_: random.Random, most: int) -> None:
     """The only node of a cluster dies with its jobs; the store has their history."""
+
+    def restart(nodes: Nodes, process: "subprocess.Popen[bytes]") -> str:
+        assert nodes.head is not None
+        nodes.head.kill()
+        wait_until(lambda: process.poll() is not None, 300, "the driver ends")
+        listed = subprocess.run(
+            ["trivium", "runs", "--json", "--store", str(folder / "runs")],
+            env=nodes.environment,
+            capture_output=True,
+            text=True,
+        )
+        if '"digits-1"' not in listed.stdout:
+            told.notes.append(f"history was not readable: {listed.stderr[-300:]}")
+        nodes.start_head()
+        return "head"
+
+    _struck_on_a_cluster(told, folder, random_, min(3, most), restart)
+
+
+def _struck_on_a_cluster(
+    told: Told,
+    folder: Path,
+    random_: random.Random,
+    most: int,
+    strike: Callable[[Nodes, "subprocess.Popen[bytes]"], str],
+) -> None:
+    """Two workers on a cluster of one node; what ends the command is followed by a resume."""
     with Nodes(head_cpus=2) as nodes:
         nodes.start_head()
-        job = supervised(folder, "2", epochs=30)
+        job = supervised(folder, "2", epochs=45)
         process = job.start("train", job.file, environment=nodes.environment)
-        for _ in range(min(3, most)):
-            known = len(job.steps.attempts())
-            if not _trains(job, process, known):
+        struck: list[Repetition] = []
+        while len(struck) < most and _trains(job, process, len(struck)):
+            waited = _wait(process, random_.uniform(0.5, 4))
+            if process.poll() is not None:
                 break
-            repetition = Repetition("head", round(_wait(process, random_.uniform(0.5, 4)), 2))
-            assert nodes.head is not None
-            nodes.head.kill()
-            wait_until(lambda p=process: p.poll() is not None, 300, "the driver ends")
-            _count(job, job.run, job.steps.attempts()[-1], repetition)
-            listed = subprocess.run(
-                ["trivium", "runs", "--json", "--store", str(folder / "runs")],
-                env=nodes.environment,
-                capture_output=True,
-                text=True,
-            )
-            if '"digits-1"' not in listed.stdout:
-                told.notes.append(f"history was not readable: {listed.stderr[-300:]}")
-            nodes.start_head()
-            process = _resumed(job, nodes.environment, repetition)
-            told.repetitions.append(repetition)
+            what = strike(nodes, process)
+            struck.append(Repetition(what, round(waited, 2), len(job.steps.attempts()) - 1))
+            process = job.start("resume", "last", environment=nodes.environment)
         process.wait()
         _judge(told, job)
+        settle(job, struck)
+        told.repetitions += struck
 
 
 def disk_full(told: Told, folder: Path, random_: random.Random, most: int) -> None:
@@ -149,93 +213,123 @@ def disk_full(told: Told, folder: Path, random_: random.Random, most: int) -> No
 
 
 def out_of_memory(told: Told, folder: Path, random_: random.Random, most: int) -> None:
-    """Workers that take more memory at each step, until Ray ends one: the reason is named."""
-    job = supervised(folder, "2", epochs=400)
-    eats = random_.choice([100, 200, 300])
-    job.file.write_text(job.text.replace("pause_s: 0.01", f"pause_s: 0.05, eats_mb: {eats}"))
+    """Two workers, one of which takes more memory at each step until Ray ends it; four times."""
+    job = supervised(folder, "2", epochs=60)
+    job.file.write_text(job.text.replace("pause_s: 0.01", "pause_s: 0.01, eats_mb: 300"))
     limit = {
-        "RAY_memory_usage_threshold": f"{_share_in_use() + 0.12:.3f}",
+        "RAY_memory_usage_threshold": f"{_share_in_use() + 0.2:.3f}",
+        "RAY_memory_monitor_refresh_ms": "100",
+    }
+    process = job.start("train", job.file, environment=base_environment() | limit)
+
+    def feed(_attempt: Attempt) -> str:
+        (job.folder / "steps" / "eat").touch()
+        return "300 MB more at each step"
+
+    struck = disturb(job, process, random_, min(4, most), feed)
+    process.wait()
+    _judge(told, job)
+    settle(job, struck)
+    told.repetitions += struck
+    named = len(re.findall(r"worker \d died; its node ran out of memory", _said(job)))
+    if named < len(struck):
+        told.notes.append(f"run {told.runs}: the reason was named {named} times of {len(struck)}")
+
+
+def never_enough_memory(told: Told, folder: Path, random_: random.Random, most: int) -> None:
+    """Two workers that never have the memory for their steps: the run ends and names it."""
+    job = supervised(folder, "2", epochs=60, interval_s=60)
+    job.file.write_text(job.text.replace("pause_s: 0.01", "pause_s: 0.01, eats_mb: 300"))
+    (job.folder / "steps" / "eat").mkdir()
+    limit = {
+        "RAY_memory_usage_threshold": f"{_share_in_use() + 0.2:.3f}",
         "RAY_memory_monitor_refresh_ms": "100",
     }
     began = time.monotonic()
     process = job.start("train", job.file, environment=base_environment() | limit)
     code = process.wait()
-    text = (folder / "out.txt").read_text()
-    reason = re.search(r"worker \d died; its node ran out of memory.*", text)
-    told.repetitions.append(Repetition(f"{eats} MB a step", round(time.monotonic() - began, 1)))
-    if code != 1 or reason is None or "error: " not in text:
+    told.repetitions.append(Repetition("ended", round(time.monotonic() - began, 1)))
+    if code != 1 or not re.search(r"error: worker \d died; its node ran out of memory", _said(job)):
         told.lost += 1
-        told.notes.append(f"exit code {code}: {text[-400:]}")
+        told.notes.append(f"exit code {code}: {_said(job)[-400:]}")
 
 
 CASES: Mapping[str, Step] = {
     "rollout actor killed": rollout_actor_killed,
     "trial's actor killed": trial_actor_killed,
     "driver killed, resumed": driver_killed,
+    "driver of a cluster's workers killed, resumed": cluster_driver_killed,
     "head restarted, resumed": head_restarted,
     "store's disk full, resumed": disk_full,
     "worker out of memory": out_of_memory,
+    "never enough memory, run ends": never_enough_memory,
 }
 
 
-def run_case(name: str, folder: Path, repetitions: int, seed: int) -> Told:
+def run_case(told: Told, folder: Path, repetitions: int, seed: int) -> None:
     """Runs with disturbances until there were enough of them."""
-    told, random_, began = Told(name), random.Random(seed), time.monotonic()
+    random_ = random.Random(seed)
     while len(told.repetitions) < repetitions and told.runs < 3 * repetitions:
         told.runs += 1
-        slug = re.sub(r"\W+", "-", name)
+        slug = re.sub(r"\W+", "-", told.case)
         most = repetitions - len(told.repetitions)
-        CASES[name](told, folder / f"{slug}-{told.runs}", random_, most)
-    told.seconds = time.monotonic() - began
-    return told
+        CASES[told.case](told, folder / f"{slug}-{told.runs}", random_, most)
 
 
-def _strike_one_of(
-    told: Told, job: Job, process: "subprocess.Popen[bytes]", random_: random.Random, actor: str
-) -> bool:
-    """Kill one of the command's actors that trains; False when the command ended first."""
-    if not _trains(job, process, max(0, len(job.steps.attempts()) - 1)):
-        return False
+def _strike_one(
+    job: Job,
+    process: "subprocess.Popen[bytes]",
+    random_: random.Random,
+    candidates: Callable[[], Mapping[int, Path]],
+    has_gone_on: Callable[[Path, set[int]], bool],
+) -> Repetition | None:
+    """Kill one of the command's actors that train; None when the command ended first.
+
+    `candidates` are their processes and the run that each trains; `has_gone_on` is asked, with the
+    run of the killed one and all processes of before, until what it did is done again.
+    """
+    if not _until(process, lambda: bool(candidates())):
+        return None
     waited = _wait(process, random_.uniform(0.3, 3.0))
-
-    def candidates() -> list[int]:
-        trained = job.steps.processes()
-        return [p for p in descendants(process.pid) if p in trained and _is_actor(p, actor)]
-
-    while not (pids := candidates()):
-        if process.poll() is not None:
-            return False
-        time.sleep(0.05)
-    pid = random_.choice(sorted(pids))
-    repetition = Repetition(actor, round(waited, 2))
-    struck = time.time()
+    if not _until(process, lambda: bool(candidates())):
+        return None
+    known = candidates()
+    if not known:
+        return None
+    pid = random_.choice(sorted(known))
     os.kill(pid, signal.SIGKILL)
-    attempt = next((a for a in job.steps.attempts() if a.pid == pid), None)
-    if attempt is None:
-        return True
-    _count(job, _run_of(job, pid), attempt, repetition)
-    known = {a.pid for a in job.steps.attempts()}
-    while process.poll() is None and {a.pid for a in job.steps.attempts()} <= known:
-        time.sleep(0.05)
-    repetition.gone_on_s = time.time() - struck
-    told.repetitions.append(repetition)
-    return True
+    at = time.time()
+    attempt = next(a for a in job.steps.attempts() if a.pid == pid)
+    repetition = Repetition("actor", round(waited, 2))
+    _count(job, known[pid], attempt, repetition)
+    _until(process, lambda: has_gone_on(known[pid], set(known)))
+    repetition.gone_on_s = round(time.time() - at, 1)
+    return repetition
 
 
-def _run_of(job: Job, pid: int) -> Path:
-    """The run that a process trains: a trial's own, else the only one."""
-    for child in (job.run / "children").glob("*"):
-        if info(child).get("pid") == pid:
-            return child
-    return job.run
+def _actors(job: Job, process: "subprocess.Popen[bytes]", name: str) -> list[int]:
+    """The command's actors of that class that train."""
+    trained = job.steps.processes()
+    return [p for p in descendants(process.pid) if p in trained and _is_actor(p, name)]
+
+
+def _children(job: Job) -> list[Path]:
+    """The trials of a sweep that has begun."""
+    return sorted(f.parent for f in job.folder.glob("runs/*-1/children/*/run.json"))
 
 
 def _count(job: Job, run: Path, attempt: Attempt, repetition: Repetition) -> None:
     """Steps since the last checkpoint, which will be done again."""
     manifest = run / "checkpoints" / "last" / "manifest.json"
     saved = manifest.stat().st_mtime if manifest.exists() else 0.0
-    repetition.repeated = sum(t > saved for t in attempt.times)
-    repetition.interval = round(attempt.steps_per_s * job.interval_s)
+    begun = (run / "run.json").stat().st_mtime  # a process has one trial after the other
+    repetition.repeated = sum(t > max(saved, begun) for t in attempt.times)
+    repetition.interval = attempt.most_within(job.interval_s)
+
+
+def _said(job: Job) -> str:
+    """What the command printed, its broken lines joined."""
+    return " ".join((job.folder / "out.txt").read_text().split())
 
 
 def _judge(told: Told, job: Job) -> None:
@@ -258,7 +352,12 @@ def _resumed(
 
 def _trains(job: Job, process: "subprocess.Popen[bytes]", known: int) -> bool:
     """Wait until there are more attempts than `known`; False when the command ends first."""
-    while len(job.steps.attempts()) <= known:
+    return _until(process, lambda: len(job.steps.attempts()) > known)
+
+
+def _until(process: "subprocess.Popen[bytes]", is_so: Callable[[], bool]) -> bool:
+    """Wait for something; False when the command ends first."""
+    while not is_so():
         if process.poll() is not None:
             return False
         time.sleep(0.05)

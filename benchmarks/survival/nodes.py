@@ -164,9 +164,21 @@ class Nodes:
         self._coming.append(thread)
         thread.start()
 
-    def node_of(self, pid: int) -> Node:
-        """Where a process runs."""
-        return next(n for n in self.nodes if pid in n.pids())
+    def node_of(self, pid: int) -> Node | None:
+        """Where a process runs; None when it ended."""
+        return next((n for n in self.nodes if pid in n.pids()), None)
+
+    def have(self, count: int) -> None:
+        """Wait for nodes that come, then start some or end some until there are `count`."""
+        for thread in self._coming:
+            thread.join()
+        while len(self.nodes) < count:
+            self.add()
+        leaving = self.nodes[count:]
+        for node in leaving:
+            self.warn(node)
+        for node in leaving:
+            wait_until(lambda n=node: n.process.poll() is not None, START_S, "a node has left")
 
     def _start(
         self, ip: str, first: list[str], more: list[str], num_cpus: int, tries: int = 5

@@ -1,15 +1,19 @@
 """Runs of the command line that a case disturbs, and what became of them."""
 
+import contextlib
+import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nodes import descendants
 from steps import Attempt, Steps, info, repeated, resumed_steps
 
 TRIVIUM = [sys.executable, "-m", "trivium.platform.cli"]
@@ -39,9 +43,9 @@ class Repetition:
     repeated: int = 0
     """Steps that were done twice because of it."""
     interval: int = 0
-    """Steps of one checkpoint interval at the speed of this run."""
+    """The most steps that fitted into one checkpoint interval of this attempt."""
     gone_on_s: float = 0.0
-    """Seconds until the next step."""
+    """Seconds from the last step before it to the first one after."""
 
     @property
     def is_within(self) -> bool:
@@ -85,6 +89,20 @@ class Told:
         }
 
 
+_started: list["subprocess.Popen[bytes]"] = []
+
+
+def end_what_runs() -> None:
+    """End commands that a case left when it was stopped, with their processes."""
+    for process in _started:
+        if process.poll() is None:
+            pids = [process.pid, *descendants(process.pid)]
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.wait()
+
+
 @dataclass
 class Job:
     """A job file, the folder its steps are counted in, and the store of its runs."""
@@ -112,7 +130,7 @@ class Job:
         """`trivium WORDS`, in the background."""
         cache = {"TRIVIUM_CACHE": str(self.folder.parent / "cache")}
         with (self.folder / "out.txt").open("ab") as out:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [*TRIVIUM, *map(str, words), "--store", str(self.folder / "runs")],
                 env={**environment, **cache},
                 stdout=out,
@@ -120,21 +138,31 @@ class Job:
                 cwd=self.folder,
                 start_new_session=True,
             )
+        _started.append(process)
+        return process
 
     def is_well(self) -> str:
-        """Empty when the run finished with every epoch once; else what is wrong."""
+        """Empty when the run finished with every report once; else what is wrong."""
         try:
-            status = info(self.run)["status"]
-            error = info(self.run).get("error")
-            epochs = [line.count('"epoch"') for line in self._lines()]
-        except (StopIteration, OSError, ValueError) as problem:
-            return f"no whole run: {problem!r}"
-        if status != "finished":
-            return f"{status}: {str(error)[:300]}"
-        return "" if all(n == 1 for n in epochs) else "lines of metrics.jsonl are torn"
+            return is_well(self.run)
+        except StopIteration:
+            return "there is no run"
 
-    def _lines(self) -> Sequence[str]:
-        return (self.run / "metrics.jsonl").read_text().splitlines()
+
+def is_well(run: Path) -> str:
+    """Empty when a run finished with every report once; else what is wrong."""
+    try:
+        status, error = info(run)["status"], info(run).get("error")
+        reports = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    except (OSError, ValueError) as problem:
+        return f"no whole run: {problem!r}"
+    if status != "finished":
+        return f"{status}: {str(error)[:300]}"
+    steps = [r["step"] for r in reports]
+    epochs = [r["epoch"] for r in reports if "epoch" in r]
+    if steps != sorted(set(steps)) or epochs != list(range(1, len(epochs) + 1)):
+        return f"reports are missing or doubled: steps {steps}, epochs {epochs}"
+    return ""
 
 
 def supervised(
@@ -173,8 +201,6 @@ def disturb(
         attempt = _next_attempt(job, process, known)
         if attempt is None:
             break
-        if struck:
-            struck[-1].gone_on_s = attempt.times[0] - struck[-1].gone_on_s
         wait_s = random_.uniform(0.2, longest_s)
         until = time.monotonic() + wait_s
         while process.poll() is None and time.monotonic() < until:
@@ -183,21 +209,23 @@ def disturb(
             break
         known = len(job.steps.attempts())
         what = strike(job.steps.attempts()[-1])
-        struck.append(Repetition(what, round(wait_s, 2), known - 1, gone_on_s=time.time()))
-    last = _next_attempt(job, process, known)
-    if struck:
-        began = last.times[0] if last is not None else struck[-1].gone_on_s
-        struck[-1].gone_on_s = began - struck[-1].gone_on_s
+        if not what:  # there was nothing to strike: it began anew by itself meanwhile
+            known -= 1
+            continue
+        struck.append(Repetition(what, round(wait_s, 2), known - 1))
+    _next_attempt(job, process, known)
     return struck
 
 
 def settle(job: Job, struck: list[Repetition]) -> None:
-    """Fill in the steps that each strike had repeated, now that the run is over."""
+    """Fill in, now that the run is over, what each strike had repeated and how long it took."""
     attempts = job.steps.attempts()
     counts = repeated(attempts, resumed_steps(job.run))
     for repetition in struck:
-        hit = attempts[repetition.attempt]
-        repetition.interval = round(hit.steps_per_s * (job.interval_s + AGREE_S))
+        hit, after = attempts[repetition.attempt], attempts[repetition.attempt + 1 :]
+        if after:
+            repetition.gone_on_s = round(after[0].times[0] - hit.times[-1], 1)
+        repetition.interval = hit.most_within(job.interval_s + AGREE_S)
         if repetition.attempt < len(counts):
             repetition.repeated = counts[repetition.attempt]
 

@@ -16,11 +16,14 @@ class Attempt:
     times: tuple[float, ...]
     """Unix time of each step."""
 
-    @property
-    def steps_per_s(self) -> float:
-        """The usual speed: of the median step, as a machine that stands still is no speed."""
-        gaps = sorted(b - a for a, b in zip(self.times, self.times[1:], strict=False))
-        return 1.0 / gaps[len(gaps) // 2] if gaps else 0.0
+    def most_within(self, seconds: float) -> int:
+        """The most steps in a span of so many seconds; speed changes on a busy machine."""
+        first, most = 0, 0
+        for last, at in enumerate(self.times):
+            while at - self.times[first] > seconds:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
 
 
 @dataclass(frozen=True)

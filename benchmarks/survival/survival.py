@@ -6,12 +6,17 @@ run was lost, or more than one checkpoint interval was repeated. The table goes 
 """
 
 import argparse
+import contextlib
+import fcntl
 import json
+import os
 import shlex
 import shutil
 import signal
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +29,7 @@ import cluster_cases  # noqa: E402
 import local_cases  # noqa: E402
 from machine import describe_machine, machine  # noqa: E402
 from nodes import Nodes  # noqa: E402
-from runs import Told  # noqa: E402
+from runs import Told, end_what_runs  # noqa: E402
 
 RESULTS, TABLE = HERE / "results.json", HERE / "results.md"
 ORDER = [*cluster_cases.CASES, *local_cases.CASES, autoscaling.CASE]
@@ -36,32 +41,36 @@ def main() -> None:
     asked = _arguments()
     folder = Path(tempfile.mkdtemp(prefix="trivium-survival-runs-", dir="/tmp"))
     wanted = [name for name in ORDER if any(part in name for part in asked.only.split(","))]
-    told = []
+    told: list[Told] = []
+
+    def tell(run_case: Callable[..., None], name: str, *first: object) -> None:
+        told.append(Told(name))
+        began = time.monotonic()
+        try:
+            run_case(told[-1], *first, folder, asked.repetitions, asked.seed)
+        finally:  # what was found until the case was stopped is told as well
+            told[-1].seconds = time.monotonic() - began
+            _say(told[-1])
+            if told[-1].repetitions and not asked.no_record:
+                _record(told[-1].row(), shlex.join(["survival.py", *sys.argv[1:]]))
+
     try:
         on_nodes = [n for n in wanted if n in cluster_cases.CASES]
         if on_nodes:
             with Nodes() as nodes:
                 nodes.start_head()
-                for _ in range(3):
-                    nodes.add()
                 for name in on_nodes:
-                    told.append(
-                        cluster_cases.run_case(name, nodes, folder, asked.repetitions, asked.seed)
-                    )
-                    _say(told[-1])
+                    tell(cluster_cases.run_case, name, nodes)
         for name in wanted:
             if name in local_cases.CASES:
-                told.append(local_cases.run_case(name, folder, asked.repetitions, asked.seed))
-                _say(told[-1])
+                tell(local_cases.run_case, name)
         if autoscaling.CASE in wanted:
-            told.append(autoscaling.run_case(folder, min(3, asked.repetitions), asked.seed))
-            _say(told[-1])
+            tell(autoscaling.run_case, autoscaling.CASE)
     finally:
+        end_what_runs()
         if not asked.keep:
             shutil.rmtree(folder, ignore_errors=True)
     rows = [t.row() for t in told]
-    if not asked.no_record:
-        _record(rows, shlex.join(["survival.py", *sys.argv[1:]]))
     sys.exit(any(r["lost"] or r["over_interval"] for r in rows))
 
 
@@ -87,15 +96,27 @@ def _say(told: Told) -> None:
         print(f"  {note}", flush=True)
 
 
-def _record(rows: list[dict[str, Any]], command: str) -> None:
-    """Replace the rows of these cases; the others keep theirs."""
-    known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"cases": []}
+def _record(row: dict[str, Any], command: str) -> None:
+    """Replace the row of this case; the others keep theirs."""
     when = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "command": command}
-    new = {r["case"]: r | when | {"machine": machine()} for r in rows}
-    cases = {c["case"]: c for c in known["cases"]} | new
-    ordered = [cases[name] for name in ORDER if name in cases]
-    RESULTS.write_text(json.dumps({"cases": ordered}, indent=1) + "\n", encoding="utf-8")
-    TABLE.write_text(table(ordered), encoding="utf-8")
+    new = {row["case"]: row | when | {"machine": machine()}}
+    with _alone():
+        known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"cases": []}
+        cases = {c["case"]: c for c in known["cases"]} | new
+        ordered = [cases[name] for name in ORDER if name in cases]
+        RESULTS.write_text(json.dumps({"cases": ordered}, indent=1) + "\n", encoding="utf-8")
+        TABLE.write_text(table(ordered), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Two commands, of two cases, may end at once."""
+    folder = os.open(HERE, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def table(cases: list[dict[str, Any]]) -> str:
@@ -105,7 +126,9 @@ def table(cases: list[dict[str, Any]]) -> str:
         "",
         f"Measured by `make survival` on {describe_machine()}.",
         "A step is repeated when it came after the checkpoint that training went",
-        "on from. With several workers an interval counts the second in which they agree to save.",
+        "on from. An interval has the most steps that fitted into its time in that run, for",
+        "several workers with the second in which they agree to save; `goes on after` is from the",
+        "last step before to the first one after.",
         "",
         "| case | times | runs | runs lost | most steps repeated | steps of an interval (mean) "
         "| over it | goes on after |",
