@@ -151,7 +151,9 @@ class Supervised:
     def train(self, run: RunWriter) -> Outcome:
         """Fit, here or on Ray Train's workers, and score the best epoch on the test split."""
         write_json(run.folder.path / "dataset.json", self.dataset.state())
-        info = run.folder.info | {"dataset_fingerprint": self.dataset.fingerprint}
+        # Read anew: what was read before the run began has another process, or the end of one.
+        recorded = RunFolder(run.folder.path).info
+        info = recorded | {"dataset_fingerprint": self.dataset.fingerprint}
         write_json(run.folder.path / "run.json", info)
         if self.resources.num_workers == 1:
             self.fit(run.folder, run, Workers(device=device_of(self.job)))

@@ -1,14 +1,16 @@
 """Trainings that lose a worker, change their number of workers, or have notice to go."""
 
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from trivium.platform.job import open_job, read_job
-from trivium.platform.run import RunFolder
+from trivium.platform.run import RunFolder, write_json
 from trivium.platform.run_writer import RunWriter
-from trivium.platform.runner import begin
+from trivium.platform.runner import begin, resume
 from trivium.platform.store import Store
 from trivium.trainers.supervised.loop import Loop
 from trivium.trainers.supervised.notice import Leaving
@@ -108,3 +110,29 @@ def test_workers_of_another_number_share_what_the_epoch_has_counted() -> None:
     ):
         loop.workers = Workers(rank, world_size)
         assert loop._tally_of(tallies).tolist() == expected
+
+
+def test_a_resumed_run_is_recorded_as_running_in_the_process_that_resumed_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What was read of the run before it began was written back: a run that trained counted as
+    # failed, and could be resumed a second time.
+    file = tmp_path / "job.yaml"
+    file.write_text(JOB.format(model="mlp").replace("num_workers: 2", "num_workers: 1"))
+    job = read_job(open_job(file), tmp_path)
+    run = Store(tmp_path / "runs").create(job.name)
+    begin(run, job, "train")
+    dead = {"status": "failed", "error": "killed", "pid": 1, "pid_started": 1}
+    write_json(run.path / "run.json", run.info | dead)
+    seen: list[dict[str, object]] = []
+    fit = Supervised.fit
+
+    def look(self: Supervised, *arguments: Any) -> None:
+        seen.append(RunFolder(run.path).info)
+        fit(self, *arguments)
+
+    monkeypatch.setattr(Supervised, "fit", look)
+    resume(RunFolder(run.path))
+    (info,) = seen
+    assert (info["status"], info["error"], info["pid"]) == ("running", None, os.getpid())
+    assert info["dataset_fingerprint"]
