@@ -19,11 +19,11 @@ def deaths_told() -> Iterator[None]:
 
     stock = RayActorManager._actor_task_failed
 
-    def failed(manager: Any, task: Any, error: Exception) -> None:
-        is_known = isinstance(error, RayActorError | RayTaskError)
-        if isinstance(error, deaths()) and not is_known:
-            error = RayActorError(error_msg=str(error))
-        stock(manager, task, error)
+    def failed(manager: Any, tracked_actor_task: Any, exception: Exception) -> None:
+        is_known = isinstance(exception, RayActorError | RayTaskError)
+        if isinstance(exception, deaths()) and not is_known:
+            exception = RayActorError(error_msg=str(exception))
+        stock(manager, tracked_actor_task=tracked_actor_task, exception=exception)
 
     RayActorManager._actor_task_failed = failed
     try:

@@ -17,7 +17,7 @@ def told_of(error: Exception) -> list[Exception]:
     actor = SimpleNamespace(actor_id=1, _on_error=lambda _actor, e: heard.append(e))
     manager = SimpleNamespace(_failed_actor_ids=set(), _cleanup_actor=lambda tracked_actor: None)
     task = SimpleNamespace(_tracked_actor=actor, _on_error=None)
-    RayActorManager._actor_task_failed(manager, task, error)
+    RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=error)
     return heard
 
 
