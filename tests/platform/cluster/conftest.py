@@ -40,10 +40,13 @@ def head() -> Iterator[Head]:
     own["RAY_DASHBOARD_STARTUP_TIMEOUT_S"] = str(START_S)  # a busy machine takes its time
     own["RAY_worker_niceness"] = "0"  # and stock workers would give way to all else on it
     base = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    # `ray start` does not work from an environment whose path has a space.
+    (folder / "environment").symlink_to(sys.prefix)
+    programs = folder / "environment" / "bin"
     # Jobs call plain `python` and `trivium`, as they do in an image.
-    base["PATH"] = f"{Path(sys.executable).parent}:{base['PATH']}"
+    base["PATH"] = f"{programs}:{base['PATH']}"
     command = [
-        *(sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start"),
+        *(str(programs / "python"), "-c", "from ray.scripts.scripts import main; main()", "start"),
         *("--head", "--block", "--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1"),
         *(f"--port={gcs}", f"--dashboard-port={dashboard}", f"--metrics-export-port={metrics}"),
         *(f"--dashboard-agent-listen-port={agent}", f"--dashboard-agent-grpc-port={grpc}"),
