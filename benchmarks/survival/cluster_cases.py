@@ -78,7 +78,7 @@ CASES: Mapping[str, Case] = {
     "node warned by SIGTERM": Case(node_warned),
     # Training goes on while a node starts, so this takes more steps.
     "node comes, workers become more": Case(
-        node_comes, num_nodes=1, most_strikes=3, epochs=90, pause_s=0.03, resize_interval_s=5
+        node_comes, num_nodes=1, most_strikes=3, epochs=60, pause_s=0.03, resize_interval_s=5
     ),
 }
 

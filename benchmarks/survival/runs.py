@@ -9,9 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from nodes import descendants
 from steps import Attempt, Steps, info, repeated, resumed_steps
@@ -29,6 +29,10 @@ algorithm:
 resources: {{num_workers: {workers}}}
 checkpoint: {{interval_s: {interval_s}}}
 """
+
+
+OVER = "its time was over"
+"""How a note ends of a case that was stopped."""
 
 
 @dataclass
@@ -65,6 +69,24 @@ class Told:
     seconds: float = 0.0
     curves_apart: float = 0.0
     """Largest relative difference of a loss to that of one undisturbed worker."""
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> Self:
+        """What `row` gave."""
+        named = {n: row[n] for n in ("case", "runs", "lost", "notes", "seconds", "curves_apart")}
+        return cls(**named, repetitions=[Repetition(**each) for each in row["each"]])
+
+    def and_then(self, later: Self) -> Self:
+        """This and what was found later of the same case."""
+        return replace(
+            self,
+            runs=self.runs + later.runs,
+            lost=self.lost + later.lost,
+            repetitions=self.repetitions + later.repetitions,
+            notes=[n for n in self.notes if not n.endswith(OVER)] + later.notes,
+            seconds=self.seconds + later.seconds,
+            curves_apart=max(self.curves_apart, later.curves_apart),
+        )
 
     def row(self) -> dict[str, Any]:
         """For the table and results.json."""

@@ -29,7 +29,7 @@ import cluster_cases  # noqa: E402
 import local_cases  # noqa: E402
 from machine import describe_machine, machine  # noqa: E402
 from nodes import Nodes  # noqa: E402
-from runs import Told, end_what_runs  # noqa: E402
+from runs import OVER, Told, end_what_runs  # noqa: E402
 
 RESULTS, TABLE = HERE / "results.json", HERE / "results.md"
 ORDER = [*cluster_cases.CASES, *local_cases.CASES, autoscaling.CASE]
@@ -48,11 +48,15 @@ def main() -> None:
         began = time.monotonic()
         try:
             run_case(told[-1], *first, folder, asked.repetitions, asked.seed)
+        except SystemExit:
+            told[-1].runs -= 1  # the one that was stopped
+            told[-1].notes.append(f"not {asked.repetitions} times: {OVER}")
+            raise
         finally:  # what was found until the case was stopped is told as well
             told[-1].seconds = time.monotonic() - began
             _say(told[-1])
             if told[-1].repetitions and not asked.no_record:
-                _record(told[-1].row(), shlex.join(["survival.py", *sys.argv[1:]]))
+                _record(told[-1], shlex.join(["survival.py", *sys.argv[1:]]), asked.more)
 
     try:
         on_nodes = [n for n in wanted if n in cluster_cases.CASES]
@@ -79,6 +83,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="cases whose name has one of these, by commas")
     parser.add_argument("--repetitions", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--more", action="store_true", help="add to what is recorded")
     parser.add_argument("--keep", action="store_true", help="keep the runs, below /tmp")
     parser.add_argument("--no-record", action="store_true", help="leave the results as they are")
     return parser.parse_args()
@@ -96,13 +101,16 @@ def _say(told: Told) -> None:
         print(f"  {note}", flush=True)
 
 
-def _record(row: dict[str, Any], command: str) -> None:
-    """Replace the row of this case; the others keep theirs."""
+def _record(told: Told, command: str, is_more: bool) -> None:
+    """Replace the row of this case, or add to it; the others keep theirs."""
     when = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "command": command}
-    new = {row["case"]: row | when | {"machine": machine()}}
     with _alone():
         known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"cases": []}
-        cases = {c["case"]: c for c in known["cases"]} | new
+        cases = {c["case"]: c for c in known["cases"]}
+        before = [cases[told.case]] if is_more and told.case in cases else []
+        row = (Told.read(before[0]).and_then(told) if before else told).row()
+        when["command"] = "; ".join([*(b["command"] for b in before), command])
+        cases[told.case] = row | when | {"machine": machine()}
         ordered = [cases[name] for name in ORDER if name in cases]
         RESULTS.write_text(json.dumps({"cases": ordered}, indent=1) + "\n", encoding="utf-8")
         TABLE.write_text(table(ordered), encoding="utf-8")
