@@ -196,7 +196,7 @@ def test_a_process_that_is_stopped_at_once_leaves_none_behind(
     assert process.wait() == -number
 
 
-def _wait_until(condition: object, timeout_s: float = 60) -> None:
+def _wait_until(condition: object, timeout_s: float = 300) -> None:
     assert callable(condition)
     deadline = time.monotonic() + timeout_s
     while not condition():
