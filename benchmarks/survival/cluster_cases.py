@@ -68,7 +68,7 @@ def node_comes(nodes: Nodes, job: Job, attempt: Attempt, random_: random.Random)
     """A node more, beside those that train."""
     count = len(nodes.nodes)
     nodes.add_later()
-    return f"{count} nodes become {count + 1}"
+    return f"nodes: {count} to {count + 1}"
 
 
 CASES: Mapping[str, Case] = {
