@@ -249,7 +249,7 @@ def never_enough_memory(told: Told, folder: Path, random_: random.Random, most: 
     process = job.start("train", job.file, environment=base_environment() | limit)
     code = process.wait()
     told.repetitions.append(Repetition("ended", round(time.monotonic() - began, 1)))
-    if code != 1 or not re.search(r"error: worker \d died; its node ran out of memory", _said(job)):
+    if code != 1 or not re.search(r"worker \d died; its node ran out of memory", _said(job)):
         told.lost += 1
         told.notes.append(f"exit code {code}: {_said(job)[-400:]}")
 

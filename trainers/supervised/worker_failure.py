@@ -7,7 +7,7 @@ import traceback
 from typing import Any, Literal, Self
 
 from trivium.platform.errors import RunFailed, TriviumError
-from trivium.trainers.deaths import cause_of_death
+from trivium.trainers.deaths import cause_of_death, deaths, is_out_of_memory
 from trivium.trainers.supervised.notice import Leaving
 
 Kind = Literal["raised", "lost", "left"]
@@ -74,6 +74,11 @@ def explain(error: Exception) -> TriviumError:
     if ends.died:
         rank = min(ends.died)
         return RunFailed(f"worker {rank} died; {_cause_of_death(ends.died[rank])}")
+    if not ends.told and isinstance(error, deaths()) and not is_out_of_memory(error):
+        return RunFailed(
+            "the cluster does not answer any more: its head, or the node of this command, died; "
+            "when there is one again, `trivium resume` goes on from the last checkpoint"
+        )
     if not ends.told:
         return RunFailed(f"the workers could not run: {_cause_of_death(error)}")
     # Those that lost another one tell of it later, and only by what they could not send.

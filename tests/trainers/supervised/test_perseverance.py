@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("ray")
-from ray.exceptions import OutOfMemoryError
+from ray.exceptions import ActorUnavailableError, OutOfMemoryError
 from ray.train.v2._internal.exceptions import (
     WorkerGroupStartupTimeoutError,
     WorkerHealthCheckFailedError,
@@ -114,6 +114,15 @@ def test_of_a_node_that_does_not_answer_its_address_is_told() -> None:
     death = WorkerHealthCheckFailedError(text, RuntimeError("unavailable"))
     assert str(explain(ended(r0=death))) == (
         "worker 0 died; its node 10.0.0.7 does not answer any more"
+    )
+
+
+def test_of_a_cluster_that_died_under_the_run_the_way_on_is_told() -> None:
+    # Its controller is an actor beside the command, and dies with the node.
+    lost = ActorUnavailableError("The actor is temporarily unavailable: RpcError: RPC error", None)
+    assert str(explain(lost)) == (
+        "the cluster does not answer any more: its head, or the node of this command, died; "
+        "when there is one again, `trivium resume` goes on from the last checkpoint"
     )
 
 
