@@ -18,7 +18,7 @@ ABOUT_SUPERVISED = (
 )
 
 ABOUT_REINFORCEMENT = """\
-Scores are mean returns of greedy episodes from fresh seeds, played after
+Scores are mean returns of episodes from fresh seeds, greedy unless the job says else, played after
 training by the best policy that its evaluations found. `env steps` is the mean over seeds of the
 steps trained, beside the steps behind the goal where it is RL Zoo's. A goal within the interval
 counts as not told apart from it. CPU seconds are of all threads, start and evaluations included."""

@@ -38,11 +38,12 @@ def episode_exhibits(job: RlJob, episodes: Sequence[Episode]) -> list[Exhibit]:
 
 
 def still_exhibits(job: RlJob, player: Player, seed: int) -> list[Exhibit]:
-    """Four moments of one greedy episode; nothing when the environment cannot be drawn here."""
+    """Four moments of one episode; nothing when the environment cannot be drawn here."""
     try:
         episode, frames = stills(player, job, seed)
     except TriviumError:
         return []
     shown = [picture(frame, f"step {step}") for step, frame in frames.items()]
-    title = f"One greedy episode: return {episode.episode_return:.4g}, {episode.length} steps"
+    kind = "episode" if job.evaluation.sample else "greedy episode"
+    title = f"One {kind}: return {episode.episode_return:.4g}, {episode.length} steps"
     return [Pictures(title, tuple(shown))]

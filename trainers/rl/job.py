@@ -22,7 +22,7 @@ class StopSettings(Settings):
     """When training ends: at the first of these that is reached."""
 
     return_mean: float | None = None
-    """Mean return of greedy episodes, as the section evaluation plays them; None is off."""
+    """Mean return of episodes as the section evaluation plays them; None is off."""
     env_steps: int | None = Field(None, ge=1)
     """Environment steps over all copies and runners; None is off."""
     time_s: float | None = Field(None, gt=0)
@@ -36,7 +36,11 @@ class StopSettings(Settings):
 
 
 class EvaluationSettings(Settings):
-    """Greedy episodes during training: they choose the best checkpoint and answer return_mean."""
+    """Episodes during training: they choose the best checkpoint and answer return_mean."""
+
+    sample: bool = False
+    """Draw actions from the policy instead of taking its best: where an observation does not tell
+    all of the state, no greedy policy may be as good (Singh, Jaakkola and Jordan 1994)."""
 
     interval_env_steps: int | None = Field(None, ge=1)
     """Environment steps between evaluations; None is a twentieth of stop.env_steps, or 20,000."""
@@ -59,7 +63,7 @@ class RlJob(Job):
     stop: StopSettings
     """When training ends."""
     evaluation: EvaluationSettings = EvaluationSettings()
-    """Greedy episodes during training."""
+    """Episodes that score the policy, during training and after it."""
 
     uses_learners: ClassVar[bool] = False
     """Whether resources.num_learners takes effect."""

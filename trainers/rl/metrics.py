@@ -9,7 +9,8 @@ from trivium.trainers.rl.player import Scores
 METRICS = (
     Metric(
         "evaluation/return_mean",
-        "Mean undiscounted return of greedy episodes played during training; it chooses the best "
+        "Mean undiscounted return of episodes played during training, greedy unless "
+        "evaluation.sample says else; it chooses the best "
         "checkpoint.",
         True,
         "Should rise above what random actions give; flat from the start means that nothing is "
@@ -17,8 +18,8 @@ METRICS = (
     ),
     Metric(
         "test/return_mean",
-        "Mean undiscounted return of the best checkpoint, playing greedily episodes that training "
-        "never saw.",
+        "Mean undiscounted return of the best checkpoint, in episodes that training never saw, "
+        "greedy unless evaluation.sample says else.",
         True,
         "Within its interval of the best evaluation; far below it, the best was chosen by luck: "
         "raise evaluation.episodes.",

@@ -43,7 +43,7 @@ def record(
     player, job = _policy_of(run)
     if seed is None:
         seed = derive_seed(job.seed, "play")
-    return play_recorded(player, job, episodes, seed, sample)
+    return play_recorded(player, job, episodes, seed, sample or job.evaluation.sample)
 
 
 def record_data(
@@ -67,6 +67,7 @@ def record_data(
     if seed is None:
         seed = derive_seed(job.seed, "play")
     env = EpisodeRecorder(make_one(job.env))
+    sample = sample or job.evaluation.sample
     try:
         seeds = [derive_seed(seed, "episode", k) for k in range(episodes)]
         played = tuple(_episode(env, player, job, own, sample, lambda _: None) for own in seeds)
@@ -119,29 +120,30 @@ def play_recorded(
 def stills(
     player: Player, job: RlJob, seed: int, count: int = 4
 ) -> tuple[Episode, dict[int, Frame]]:
-    """A greedy episode and `count` pictures of it by step, the first and the last among them.
+    """An episode and `count` pictures of it by step, the first and the last among them.
 
     It is played twice, as drawing every step would take longer.
 
     Raises:
         UserError: the environment gives no pictures.
     """
+    sample = job.evaluation.sample
     if hasattr(player, "film"):
-        film = play_recorded(player, job, 1, seed)
+        film = play_recorded(player, job, 1, seed, sample)
         last = len(film.frames) - 1
         steps = np.linspace(0, last, count).round().astype(int).tolist()
         return film.episodes[0], {step: film.frames[step] for step in steps}
     env = make_one(job.env, render=True)
     shown: dict[int, Frame] = {}
     try:
-        length = _episode(env, player, job, seed, False, lambda _: None).length
+        length = _episode(env, player, job, seed, sample, lambda _: None).length
         wanted = set(np.linspace(0, length, count).round().astype(int).tolist())
 
         def look(step: int) -> None:
             if step in wanted:
                 shown[step] = _frame(env, job)
 
-        return _episode(env, player, job, seed, False, look), shown
+        return _episode(env, player, job, seed, sample, look), shown
     finally:
         env.close()
 

@@ -104,7 +104,8 @@ class RlTrainer:
         best_step, rates = train_on(self, run)
         player = self.load_player(best_checkpoint(run.folder))
         seed = derive_seed(self.job.seed, "final")
-        evaluation = self._score(player, self.job.evaluation.confirm_episodes, seed, False)
+        own = self.job.evaluation
+        evaluation = self._score(player, own.confirm_episodes, seed, own.sample)
         return Outcome(evaluation, best_step, rates)
 
     def evaluate(self, run: RunFolder, options: EvaluateOptions) -> Evaluation:
@@ -115,7 +116,8 @@ class RlTrainer:
         seed = options.seed
         if seed is None:
             seed = derive_seed(self.job.seed, "evaluate")
-        return self._score(player, options.episodes, seed, options.sample)
+        sample = options.sample or self.job.evaluation.sample
+        return self._score(player, options.episodes, seed, sample)
 
     def measure(self, run: RunFolder) -> Mapping[str, float]:
         """Size of the best checkpoint's policy, and its time for an action."""

@@ -185,6 +185,7 @@ class Training:
             self._job.env,
             episodes,
             derive_seed(self._job.seed, purpose, self._step),
+            sample=self._job.evaluation.sample,
             max_steps=self._job.evaluation.max_steps,
             is_stopping=lambda: self._run.stop,
         )

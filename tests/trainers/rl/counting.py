@@ -44,6 +44,17 @@ class Counting(gymnasium.Env[Any, Any]):
         return np.full((8, 12, 3), self.steps * 10, np.uint8)
 
 
+class Ones(Counting):
+    """One observation for all states; the return is how often the action was 1."""
+
+    def _obs(self) -> Any:
+        return np.zeros(2, np.float32)
+
+    def step(self, action: Any) -> Any:
+        obs, _, *ended = super().step(action)
+        return obs, float(action), *ended
+
+
 class Parity(gymnasium.Env[Any, Any]):
     """Any observation and action space by name; reward 1 when the action is the right one."""
 

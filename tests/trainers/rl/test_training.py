@@ -185,3 +185,22 @@ def test_a_failing_environment_ends_the_run_with_its_words(train, data, tmp_path
     assert str(failure.value) == (
         "the environment failed in step(): ValueError: the valve is stuck"
     )
+
+
+def test_episodes_are_drawn_from_the_policy_where_the_job_says_so(
+    train, data, counting: str
+) -> None:
+    env = {"id": f"{counting}:Ones", "kwargs": {"length": 20}}
+    algorithm = {"name": "ppo", "lr": 1e-6, "rollout_steps": 16, "minibatch_size": 32}
+    for sample in (False, True):
+        evaluation = {"episodes": 8, "confirm_episodes": 8, "sample": sample}
+        outcome, run = train(data(env, algorithm, evaluation=evaluation))
+        spreads = [
+            r["evaluation/return_std"] for r in run.metrics() if "evaluation/return_std" in r
+        ]
+        found = outcome.evaluation
+        # Greedily each episode is the same.
+        assert (found.metrics["test/return_std"] > 0) is sample
+        assert all((spread > 0) is sample for spread in spreads)
+        kind = "episode" if sample else "greedy episode"
+        assert found.exhibits[-1].title.startswith(f"One {kind}: return ")
