@@ -169,3 +169,24 @@ def wait_for(condition: Callable[[], bool], process: Any, timeout_s: float = 400
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until, "waited too long"
         time.sleep(0.02)
+
+
+def test_a_trial_whose_worker_always_dies_has_failed_and_the_sweep_goes_on(
+    tmp_path: Path, sweep_job: Path, type_command: Callable[..., Any]
+) -> None:
+    write_sweep(
+        sweep_job,
+        "num_trials: 2\n"
+        "max_concurrent: 1\n"
+        "scheduler: none\n"
+        "final: {top: 0}\n"
+        "points: [{algorithm.kind: dies}, {algorithm.kind: plain}]\n"
+        "space:\n"
+        "  algorithm.kind: {choice: [plain, dies]}",
+    )
+    store = tmp_path / "runs"
+    tuned = type_command("tune", sweep_job, "--store", store)
+    assert tuned.code == 0, tuned.err + tuned.out
+    dead, whole = trial_rows(RunFolder(store / "parabola-1"))
+    assert (dead.status, whole.status) == ("failed", "finished")
+    assert dead.error == "the worker process died (killed, or out of memory)"
