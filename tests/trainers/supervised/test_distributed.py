@@ -186,6 +186,8 @@ def test_a_process_that_is_stopped_at_once_leaves_none_behind(
         env=os.environ | dict([mark.split("=", 1)]),
         stderr=subprocess.PIPE,
         start_new_session=True,
+        # A shell's background job, as these tests may be, hands on that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         _wait_until(lambda: (tmp_path / "started1").exists())
