@@ -5,11 +5,9 @@ through a folder in the cache, into which is fetched what is asked for; see
 `trivium.platform.remote`.
 """
 
-import contextlib
 import os
 import re
 import secrets
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -71,15 +69,12 @@ class Store:
 
     def newest(self, limit: int | None = None) -> list[RunFolder]:
         """The newest runs, newest first, with what a list of runs says of them; None is all."""
-        every = self.runs()
-        runs = reversed(every)
+        runs = reversed(self.runs())
         if self._bucket is not None:
             chosen = list(islice(runs, limit))
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 list(pool.map(lambda run: listed(run.path), chosen))
             runs = iter(chosen)
-        elif limit is None:
-            _read_ahead([run.path for run in every])
         return list(islice((r for r in runs if (r.path / "run.json").is_file()), limit))
 
     def find(self, text: str) -> RunFolder:
@@ -170,21 +165,3 @@ def _claim(bucket: Bucket, highest: int) -> int:
                 return highest
     except OSError as error:
         raise explain(error, bucket) from None
-
-
-def _read_ahead(runs: Sequence[Path]) -> None:
-    """Have the system fetch what a list reads of `runs`: one by one takes a disk twice as long."""
-    if not hasattr(os, "posix_fadvise"):  # macOS, Windows
-        return
-
-    def fetch(run: Path) -> None:
-        for file in ("run.json", "result.json"):
-            with contextlib.suppress(OSError):
-                handle = os.open(run / file, os.O_RDONLY)
-                try:
-                    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_WILLNEED)
-                finally:
-                    os.close(handle)
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(fetch, runs))
