@@ -14,7 +14,7 @@ A subclass names its job type, its RLlib algorithm and how a policy is read from
 and may add `own_metrics`, `own_facts`, `own_problems`, `own_exhibits` and `export`.
 
 Training alternates: update; every few updates a report; every `evaluation_interval` environment
-steps some greedy episodes with seeds of their own, whose mean chooses the checkpoint `best`. When
+steps some episodes with seeds of their own, whose mean chooses the checkpoint `best`. When
 that mean reaches `stop.return_mean`, fresh episodes must confirm it. The score of the finished run
 comes from further fresh episodes, so choosing the best does not flatter it.
 """
