@@ -35,10 +35,10 @@ def main() -> None:
 
     checked = check_job(job(int(sys.argv[1])))
     algorithm = build(checked, algorithm_class("ppo")(checked).rllib_class())
-    algorithm.train()  # the actors start and import with the first one
+    algorithm.advance()  # the actors start and import with the first one
     began, steps_before = time.perf_counter(), algorithm.env_steps
     while algorithm.env_steps < STEPS:
-        algorithm.train()
+        algorithm.advance()
     seconds = time.perf_counter() - began
     steps = algorithm.env_steps - steps_before
     algorithm.stop()

@@ -95,7 +95,7 @@ class Training:
 
     def _update(self) -> None:
         began = time.perf_counter()
-        self._algorithm.train()
+        self._algorithm.advance()
         self._learning_s += time.perf_counter() - began
         self._step += 1
         self._run.mark_first_step()

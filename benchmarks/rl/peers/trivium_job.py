@@ -24,7 +24,7 @@ def main() -> None:
         return player.act(rows, np.zeros(len(rows), np.bool_), False)
 
     while not race.check(act, algorithm.env_steps):
-        algorithm.train()
+        algorithm.advance()
     algorithm.stop()
 
 

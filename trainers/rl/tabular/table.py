@@ -1,5 +1,7 @@
 """The table of action values, and how targets of many copies enter it at once."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,7 +48,7 @@ class QTable:
         counts = self._counts[entries]
         mean_error = self._sums[entries] / counts
         seen = visits[entries]
-        kept = _kept(seen, counts, rate) if average_first else (1.0 - rate) ** counts
+        kept = _kept(seen, counts, rate) if average_first else _power(1.0 - rate, counts)
         # Copies on one entry write the same number, so the last write is every write.
         values[entries] = before + (1.0 - kept) * mean_error
         visits[entries] = seen + counts
@@ -67,5 +69,13 @@ def _kept(seen: Values, counts: Values, rate: float) -> Values:
     turn = np.floor(1.0 / rate)
     averaged = np.minimum(seen, turn) / np.minimum(last, turn)
     later = np.maximum(last, turn) - np.maximum(seen, turn)
-    kept: Values = averaged * (1.0 - rate) ** later
+    kept: Values = averaged * _power(1.0 - rate, later)
     return kept
+
+
+def _power(base: float, exponents: Values) -> Values:
+    """`base ** exponents` for a base of 0 to 1: NumPy's own takes eight times as long."""
+    if base == 0:
+        return (exponents == 0).astype(np.float64)
+    found: Values = np.exp(exponents * math.log(base))
+    return found
