@@ -1,14 +1,14 @@
-"""`trivium runs` and `trivium show RUN`: the runs of a store, and one of them in sections."""
+"""`trivium runs` and `trivium show RUN` as printed: a store's runs, one of them in sections."""
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trivium.platform.errors import UserError
 from trivium.platform.flatten import flatten
-from trivium.platform.phrasing import age, duration, number, plural, size
+from trivium.platform.phrasing import age, duration, number, size
 from trivium.platform.registry import load_text
 from trivium.platform.run import RunFolder
+from trivium.platform.run_rows import MANY, RunRow, parts_of
 from trivium.platform.store import Store
 from trivium.platform.summary import (
     Score,
@@ -23,22 +23,7 @@ from trivium.platform.summary import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-_MANY = 500
-"""More runs than these are printed without a table's layout."""
 _STYLE = {"finished": "green", "failed": "red", "stopped": "yellow", "running": "blue"}
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """One line of `trivium runs`; a run of several seeds or folds is one line."""
-
-    id: str
-    status: str
-    age_s: float | None
-    duration_s: float | None
-    score: Score | None
-    parts: str
-    """`3 seeds`, or `2/3 seeds` while some are missing; empty for a single run."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +44,6 @@ def run_infos(store: Store, limit: int | None = None) -> list[dict[str, Any]]:
     return [run.info | {"status": run.status} for run in store.newest(limit)]
 
 
-def list_runs(store: Store, limit: int | None = 20) -> list[RunRow]:
-    """Rows for the newest runs, newest first; None lists all."""
-    return [_row(run) for run in store.newest(limit)]
-
-
 def render_runs(rows: list[RunRow], console: "Console", total: int | None = None) -> None:
     """Print the rows; `total` is how many runs the store has, when rows may be fewer."""
     from rich import box
@@ -73,7 +53,7 @@ def render_runs(rows: list[RunRow], console: "Console", total: int | None = None
     if not rows:
         console.print("no runs yet; `trivium train JOB` makes one", markup=False)
         return
-    if len(rows) > _MANY:
+    if len(rows) > MANY:
         console.file.write(_plain_rows(rows))
         return
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
@@ -170,40 +150,6 @@ def render_card(card: RunCard, console: "Console") -> None:
         console.print(Text(f"  {command}"), soft_wrap=True)
 
 
-def _row(run: RunFolder) -> RunRow:
-    return RunRow(run.id, run.status, age_s(run), duration_s(run), main_score(run), _parts(run))
-
-
-def _parts(run: RunFolder) -> str:
-    kind = str(run.info.get("kind"))
-    if run.status == "finished" and f"num_{kind}" in run.result:
-        return plural(int(run.result[f"num_{kind}"]), kind.removesuffix("s"))
-    if kind != "tune" and not (run.path / "children").is_dir():
-        return ""
-    if run.info.get("kind") == "tune":
-        return str(load_text("trivium.tuning.outcome:parts")(run))
-    done = Counter(c.status for c in run.children() if (c.path / "run.json").is_file())
-    finished, begun = done["finished"], sum(done.values())
-    word = {"seeds": "seed", "folds": "fold"}.get(str(run.info.get("kind")), "run")
-    total = max(begun, _asked(run)) if word != "run" else begun
-    if finished == total:
-        return plural(total, word)
-    failed = f", {done['failed']} failed" if done["failed"] else ""
-    return f"{finished}/{plural(total, word)}{failed}"
-
-
-def _asked(run: RunFolder) -> int:
-    """Seeds or folds that a run which is not finished has to train."""
-    if run.status == "finished":
-        return 0
-    try:
-        data = run.job_file.data
-    except UserError:
-        return 0
-    validation = data.get("validation") or {}
-    return int(validation.get("folds", 1) if "folds" in validation else data.get("seeds", 1))
-
-
 def _score_text(score: Score | None) -> str:
     if score is None:
         return ""
@@ -237,7 +183,7 @@ def _what(run: RunFolder) -> list[tuple[str, str]]:
     if info.get("error"):
         rows.insert(2, ("error", str(info["error"])))
     if (run.path / "children").is_dir():
-        rows.append(("contains", _parts(run)))
+        rows.append(("contains", parts_of(run)))
     return rows
 
 

@@ -64,8 +64,13 @@ def duration_s(run: RunFolder, now: datetime | None = None) -> float | None:
 
 def age_s(run: RunFolder, now: datetime | None = None) -> float | None:
     """Seconds since the run was started."""
-    started = _time(run.info.get("started"))
-    return ((now or datetime.now(UTC)) - started).total_seconds() if started else None
+    return seconds_since(run.info.get("started"), now or datetime.now(UTC))
+
+
+def seconds_since(began: str | None, now: datetime) -> float | None:
+    """Seconds from an ISO 8601 time to `now`; None when there is none."""
+    moment = _time(began)
+    return (now - moment).total_seconds() if moment else None
 
 
 def main_score(run: RunFolder) -> Score | None:

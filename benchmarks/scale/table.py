@@ -93,13 +93,20 @@ def _checkpoint(figures: Part) -> list[str]:
 
 
 def _listing(figures: Part) -> list[str]:
-    rows = [{"command": f"`trivium {c}`", **s} for c, s in figures["medians_s"].items()]
+    states = ("first", "cold", "warm")
+    rows = [
+        {"command": f"`trivium {c}`"} | {n: s.get(n, "") for n in states}
+        for c, s in figures["medians_s"].items()
+    ]
     return [
-        *_table({"command": "command", "cold": "s, cold", "warm": "s, warm"}, rows),
+        *_table(
+            {"command": "command", "first": "s, first", "cold": "s, cold", "warm": "s, warm"}, rows
+        ),
         "",
-        f"Whole commands, {figures['runs']:,} runs, medians. There is no index to be warm: cold is "
-        "with none of the runs' files in the system's memory "
-        f"({figures['share_in_memory_before_cold']:.1%} still were), names and sizes apart.",
+        f"Whole commands, {figures['runs']:,} runs, medians. Cold is with none of the store's "
+        f"files in the system's memory ({figures['share_in_memory_before_cold']:.1%} still were), "
+        "names and sizes apart. A store remembers the rows of its finished runs; first is the one "
+        "time that it has none yet, cold too.",
     ]
 
 

@@ -17,7 +17,8 @@ def command(
 ) -> None:
     """The newest runs, a line each; a run over several seeds is one line."""
     from trivium.platform.exhibit_text import make_console
-    from trivium.platform.listing import list_runs, render_runs, run_infos
+    from trivium.platform.listing import render_runs, run_infos
+    from trivium.platform.run_rows import list_runs
     from trivium.platform.store import Store
 
     runs = Store(store)

@@ -26,8 +26,11 @@ from trivium.platform.remote.working_copy import WorkingCopy
 
 
 @contextmanager
-def kept(path: Path, say: Callable[[str], None] = print) -> Iterator[None]:
+def kept(path: Path, say: Callable[[str], None] = print, heeds_stop: bool = True) -> Iterator[None]:
     """Within, the run at `path` is written here and published.
+
+    On another machine than the driver's a process that `heeds_stop` looks for the driver's request
+    to stop, each second: the others of a job need not.
 
     Raises:
         RunFailed: at the end, when the store could not be reached; nothing is lost here.
@@ -44,7 +47,7 @@ def kept(path: Path, say: Callable[[str], None] = print) -> Iterator[None]:
     token = tokens.get(copy.folder)
     lock = None if token else _take_turn(copy)
     publisher = Publisher(copy, under, token or writer_here(copy)["token"], say)
-    if token is not None:
+    if token is not None and heeds_stop:
         publisher.watch("stop")
     publishers[path.absolute()] = publisher
     publisher.start()

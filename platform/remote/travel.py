@@ -84,11 +84,11 @@ def saved_step(ticket: dict[str, str]) -> int:
 
 
 @contextmanager
-def visiting(ticket: dict[str, str]) -> Iterator[Path]:
+def visiting(ticket: dict[str, str], heeds_stop: bool = True) -> Iterator[Path]:
     """`arrive`, within which the run is kept, then `left`: the whole life of a training worker."""
     path = arrive(ticket)
     try:
-        with kept(path):
+        with kept(path, heeds_stop=heeds_stop):
             yield path
     finally:
         left(path)

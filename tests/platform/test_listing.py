@@ -6,13 +6,8 @@ from typing import Any
 from rich.console import Console
 
 from trivium.platform.checkpoint import write_checkpoint
-from trivium.platform.listing import (
-    describe_run,
-    list_runs,
-    render_card,
-    render_runs,
-    run_infos,
-)
+from trivium.platform.listing import describe_run, render_card, render_runs, run_infos
+from trivium.platform.run_rows import list_runs
 from trivium.platform.store import Store
 
 

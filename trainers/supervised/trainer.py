@@ -272,7 +272,7 @@ def train_worker(ticket: dict[str, str], context: "WorkerContext") -> None:
     from trivium.platform.tracking import trackers
 
     text = f"workers/{context.rank}.txt"
-    with visiting(ticket) as path, printing_to(path / text):
+    with visiting(ticket, context.rank == 0) as path, printing_to(path / text):
         folder = RunFolder(path)
         job = folder.job()
         assert isinstance(job, SupervisedJob)

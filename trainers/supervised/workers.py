@@ -16,6 +16,11 @@ from trivium.trainers.supervised.shared_gradients import (
 )
 
 
+TALK_S = 0.25
+"""Between two talks about saving and stopping. Steps that become slower meanwhile put the next
+talk, and a save that is due, off by as many times as they are slower."""
+
+
 class Decision(NamedTuple):
     """What rank 0 decided between two steps, the same on every worker."""
 
@@ -114,7 +119,7 @@ class Workers:
     def decide(self, step: int, writer: RunWriter | None) -> Decision:
         """Ask rank 0 whether to stop or save, and all whether one has notice to go.
 
-        With other workers about once a second, and when a checkpoint is due. They must agree at the
+        With other workers every TALK_S seconds, and when a checkpoint is due. They must agree at the
         same step, so rank 0 also tells at which step to talk again.
         """
         if self.world_size == 1:
@@ -129,7 +134,7 @@ class Workers:
         if writer is not None:
             is_due = writer.checkpoint_due()
             due_s = writer.checkpoint_interval_s if is_due else writer.checkpoint_due_in_s
-            steps_ahead = max(1, min(1000, int(min(1.0, due_s) / max(step_s, 1e-6))))
+            steps_ahead = max(1, min(1000, int(min(TALK_S, due_s) / max(step_s, 1e-6))))
             words[:3] = torch.tensor([writer.stop, is_due, steps_ahead])
         words = words.to(self.device)
         torch.distributed.all_reduce(words, torch.distributed.ReduceOp.MAX)

@@ -12,7 +12,8 @@ import pytest
 
 from trivium.platform.errors import UserError
 from trivium.platform.remote.kept import kept, returned
-from trivium.platform.remote.travel import arrive, ticket_of
+from trivium.platform.remote.publisher import Publisher
+from trivium.platform.remote.travel import arrive, ticket_of, visiting
 from trivium.platform.run import RunFolder, write_json
 from trivium.platform.store import Store
 
@@ -72,6 +73,22 @@ def test_a_worker_elsewhere_goes_on_from_the_published_checkpoint(s3, machine, t
             assert begins_at_most is None or before == begins_at_most
     steps = [r["step"] for r in RunFolder(run.path).metrics()]
     assert steps == list(range(1, len(steps) + 1))
+
+
+@pytest.mark.parametrize(("heeds_stop", "watched"), [(True, ["stop"]), (False, [])])
+def test_a_worker_that_does_not_write_the_run_asks_for_nothing(
+    s3, machine, monkeypatch, heeds_stop: bool, watched: list[str]
+) -> None:
+    machine("driver")
+    run = Store(s3.new_store()).create("digits")
+    write_json(run.path / "run.json", {"id": run.id, "status": "running"})
+    with kept(run.path):
+        ticket = ticket_of(run.path) | {"mark": "seen by nobody"}
+        asked: list[str] = []
+        monkeypatch.setattr(Publisher, "watch", lambda _, name: asked.append(name))
+        with visiting(ticket, heeds_stop) as path:
+            assert path != run.path
+    assert asked == watched
 
 
 def test_the_drivers_own_folder_is_used_where_it_can_be_seen(s3, machine) -> None:
