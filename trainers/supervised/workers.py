@@ -15,7 +15,6 @@ from trivium.trainers.supervised.shared_gradients import (
     begin_equal,
 )
 
-
 TALK_S = 0.25
 """Between two talks about saving and stopping. Steps that become slower meanwhile put the next
 talk, and a save that is due, off by as many times as they are slower."""
@@ -119,8 +118,8 @@ class Workers:
     def decide(self, step: int, writer: RunWriter | None) -> Decision:
         """Ask rank 0 whether to stop or save, and all whether one has notice to go.
 
-        With other workers every TALK_S seconds, and when a checkpoint is due. They must agree at the
-        same step, so rank 0 also tells at which step to talk again.
+        With other workers every TALK_S seconds, and when a checkpoint is due. They must agree at
+        the same step, so rank 0 also tells at which step to talk again.
         """
         if self.world_size == 1:
             assert writer is not None

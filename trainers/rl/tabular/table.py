@@ -76,6 +76,7 @@ def _kept(seen: Values, counts: Values, rate: float) -> Values:
 def _power(base: float, exponents: Values) -> Values:
     """`base ** exponents` for a base of 0 to 1: NumPy's own takes eight times as long."""
     if base == 0:
-        return (exponents == 0).astype(np.float64)
-    found: Values = np.exp(exponents * math.log(base))
+        found: Values = (exponents == 0).astype(np.float64)
+        return found
+    found = np.exp(exponents * math.log(base))
     return found
