@@ -75,10 +75,14 @@ def set_threads(job: SupervisedJob, dataset: Dataset, model: nn.Module) -> None:
 
 
 def available_threads(job: SupervisedJob) -> int:
-    """Cores of this machine for each worker on it; fewer when OMP_NUM_THREADS says so."""
-    share = max(1, num_cores() // job.resources.most_workers)
+    """Cores of this machine for each worker on it, or fewer, as OMP_NUM_THREADS says.
+
+    Ray's workers have their share there (ray_train.py), which knows how many are on the machine.
+    """
     told = os.environ.get("OMP_NUM_THREADS", "")
-    return min(share, int(told)) if told.isdigit() and int(told) > 0 else share
+    if told.isdigit() and int(told) > 0:
+        return min(num_cores(), int(told))
+    return max(1, num_cores() // job.resources.most_workers)
 
 
 def num_cores() -> int:
