@@ -7,6 +7,7 @@ from trivium.platform.errors import UserError
 from trivium.platform.flatten import flatten
 from trivium.platform.phrasing import age, duration, number, size
 from trivium.platform.registry import load_text
+from trivium.platform.remote.copies import place_of
 from trivium.platform.run import RunFolder
 from trivium.platform.run_rows import MANY, RunRow, parts_of
 from trivium.platform.store import Store
@@ -243,7 +244,7 @@ def _checkpoints(run: RunFolder) -> list[tuple[str, str]]:
         if saved is not None:
             rows.append((name, f"step {saved.step:,}, {size(saved.num_bytes)}, {saved.place}"))
     if run.report.is_file():
-        rows.append(("report", str(run.report)))
+        rows.append(("report", place_of(run.report)))
     return rows
 
 

@@ -110,9 +110,14 @@ class RunFolder:
 
         In a cluster's workers neither need exist; there the upload is the working directory.
         """
-        origin = (self.info.get("ray") or {}).get("from", {})
-        known = (self.info.get("base"), origin.get("base"))
-        return next((Path(p) for p in known if p and Path(p).is_dir()), Path.cwd())
+        own = self.info.get("base")
+        return Path(own) if own and Path(own).is_dir() else self.submitted_from or Path.cwd()
+
+    @property
+    def submitted_from(self) -> Path | None:
+        """The folder that a cluster's job was made of, when this machine has it."""
+        origin = (self.info.get("ray") or {}).get("from", {}).get("base")
+        return Path(origin) if origin and Path(origin).is_dir() else None
 
     @property
     def log(self) -> Path:

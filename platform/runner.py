@@ -26,6 +26,7 @@ from trivium.platform.logs import logged
 from trivium.platform.provenance import describe
 from trivium.platform.redact import redact
 from trivium.platform.registry import load_text
+from trivium.platform.remote.copies import place_of
 from trivium.platform.remote.kept import kept
 from trivium.platform.run import RunFolder, process_started, utc_now, write_json
 from trivium.platform.run_writer import STOP_FILE, Listener, RunWriter, command_started_at
@@ -54,7 +55,8 @@ class Screen:
             show_interval(run, console)
         else:
             console.facts(final_table(run.result["metrics"]))
-        console.facts([("", ""), ("report", str(run.report)), ("next", f"trivium show {run.id}")])
+        report = place_of(run.report)
+        console.facts([("", ""), ("report", report), ("next", f"trivium show {run.id}")])
 
 
 def show_interval(run: RunFolder, console: Console) -> None:

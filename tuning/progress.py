@@ -52,7 +52,7 @@ class SweepProgress:
                 for i, d in enumerate(plan.space.dimensions)
             ),
             ("at once", f"{plan.num_concurrent}, {plan.cpus_of_all_workers:g} CPUs each"),
-            ("run", str(self._run.path)),
+            ("run", self._run.place),
         ]
         self._console.facts(rows)
         for warning in preflight.warnings if preflight else ():

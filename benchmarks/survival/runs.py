@@ -18,8 +18,8 @@ from steps import Attempt, Steps, info, repeated, resumed_steps
 
 TRIVIUM = [sys.executable, "-m", "trivium.platform.cli"]
 HERE = Path(__file__).parent
-AGREE_S = 1.0
-"""Several workers agree on a step to save at about once a second: added to an interval."""
+AGREE_S = 0.25
+"""Several workers agree on a step to save at four times a second: added to an interval."""
 SUPERVISED = """\
 name: digits
 dataset: {{source: digits, split: {{train: 0.7, validation: 0.15, test: 0.15, stratify: true}}}}

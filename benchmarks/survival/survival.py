@@ -135,7 +135,7 @@ def table(cases: list[dict[str, Any]]) -> str:
         f"Measured by `make survival` on {describe_machine()}.",
         "A step is repeated when it came after the checkpoint that training went",
         "on from. An interval has the most steps that fitted into its time in that run, for",
-        "several workers with the second in which they agree to save; `goes on after` is from the",
+        "several workers with the time in which they agree to save; `goes on after` is from the",
         "last step before to the first one after.",
         "",
         "| case | times | runs | runs lost | most steps repeated | steps of an interval (mean) "

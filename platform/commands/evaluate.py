@@ -57,5 +57,8 @@ def _trainings(run: "RunFolder") -> list["RunFolder"]:
 
 
 def _conclude(run: "RunFolder", failure: str | None) -> None:
+    from trivium.platform.remote.copies import place_of
+
     if failure is None and run.result:
-        print(f"\nthe scores are those that training recorded; pictures: {run.report}")
+        pictures = place_of(run.report)
+        print(f"\nthe scores are those that training recorded; pictures: {pictures}")

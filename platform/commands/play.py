@@ -60,6 +60,7 @@ def command(
 
 def _say(run: str, played: list[dict[str, float]], files: list[Path], as_json: bool) -> None:
     from trivium.platform.console import Console
+    from trivium.platform.remote.copies import place_of
 
     if as_json:
         content = {"run": run, "episodes": played, "files": [str(f) for f in files]}
@@ -75,4 +76,4 @@ def _say(run: str, played: list[dict[str, float]], files: list[Path], as_json: b
     for number, episode in enumerate(played, start=1):
         console.say(f"episode {number}: return {episode['return']:.2f}, {episode['length']} steps")
     for file in files:
-        console.say(f"written: {file}")
+        console.say(f"written: {place_of(file)}")

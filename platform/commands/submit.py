@@ -161,11 +161,12 @@ def _submission(
 
         name = typed.params.get("sweep") or typed.params["run"]
         run = Store(_store_path(chosen)).find(name)
-        job, base = run.job(), run.base
+        job, base = run.job(), run.submitted_from or run.base
         folder, named = working_dir or base, []
         words = [run.id if word == name else word for word in words]
         if run.id not in words:  # no name was typed: the last run, as of now
             words.insert(0, run.id)
+        words = _files_kept(verb, words, typed, capacity, chosen)
     else:
         file = open_job(path, typed.params.get("overrides") or ())
         job, base = read_job(file), path.resolve().parent
@@ -177,6 +178,32 @@ def _submission(
     all_words = [verb, *words, "--store", chosen]
     name = f"{job.name}-{verb}" if verb != "train" else job.name
     return Submission(verb, all_words, name, upload, demand_of(verb, job, has_gpus), chosen, base)
+
+
+def _files_kept(
+    verb: str, words: list[str], typed: typer.Context, capacity: "Capacity", store: str
+) -> list[str]:
+    """`words` with the files that they name where they outlive the job.
+
+    Raises:
+        UserError: a file would lie in the job's folder on another machine, which goes with the job.
+    """
+    from trivium.platform.cluster.submission import is_here
+    from trivium.platform.errors import UserError
+
+    named = {o: typed.params.get(o) for o in ("video", "gif", "data")}
+    loose = {o: file for o, file in named.items() if file is not None and not file.is_absolute()}
+    if is_here(capacity):
+        here = {str(file): str(file.resolve()) for file in loose.values()}
+        return [here.get(word, word) for word in words]
+    if loose:
+        option, file = next(iter(loose.items()))
+        raise UserError(
+            f"submit {verb}: --{option} {file} would lie on a machine of the cluster and go with "
+            f"the job. Without it a video is kept with the run, as play.mp4; or play here: "
+            f"trivium {verb} {words[0]} --store {store} --{option} {file}"
+        )
+    return words
 
 
 def _store_path(text: str) -> Any:
