@@ -2,13 +2,13 @@
 
 import importlib.util
 import inspect
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from trivium.platform.errors import UserError, nearest
 from trivium.platform.registry import load_text
 from trivium.platform.settings import build
+from trivium.trainers.rl.environment import off_screen
 from trivium.trainers.rl.environment.settings import WRAPPERS, EnvSettings
 from trivium.trainers.rl.environment.wrappers import is_batch_wrapper, time_limit_of
 
@@ -34,9 +34,10 @@ def make_one(settings: EnvSettings, render: bool = False) -> "gymnasium.Env[Any,
     arguments = settings.kwargs
     if render:
         arguments = arguments | {"render_mode": "rgb_array"}
-        for kind in ("VIDEO", "AUDIO"):  # off screen, and no complaints about sound cards
-            os.environ.setdefault(f"SDL_{kind}DRIVER", "dummy")
+        off_screen.prepare()
     env = _guarded(make, arguments, settings)
+    if render:
+        off_screen.demand_drawable(env, settings.id)
     return wrap(env, settings)
 
 
