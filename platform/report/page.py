@@ -182,12 +182,13 @@ def _scores(run: RunFolder, records: list[Record]) -> Grid | None:
         return None  # the table over seeds says it, with intervals
     table, others = score_table(run, records), other_scores(run)
     if table.rows:
-        cells = [(metric, *values) for metric, values in table.rows]
-        cells += [(k, *[None] * (len(table.splits) - 1), v) for k, v in others.items()]
+        # What counts comes first: a phone shows no third column.
+        cells = [(metric, *reversed(values)) for metric, values in table.rows]
+        cells += [(k, v, *[None] * (len(table.splits) - 1)) for k, v in others.items()]
         note = table.note
         if run.result.get("best_step") is None:
             note = note.replace("best step", "last report")
-        return Grid(("", *table.splits), tuple(cells), note)
+        return Grid(("", *reversed(table.splits)), tuple(cells), note)
     if others:
         return Grid(("", "value"), tuple(others.items()))
     return None

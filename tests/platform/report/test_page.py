@@ -101,7 +101,8 @@ def test_the_page_shows_the_whole_run(finished: RunFolder) -> None:
         "conv1: gradients vanish <1e-9>",
     ):
         assert page.words.count(text) == 1, text
-    assert ["accuracy", "0.9950", "0.9750", "0.9720"] in page.rows
+    assert ["", "test", "validation", "train"] in page.rows
+    assert ["accuracy", "0.9720", "0.9750", "0.9950"] in page.rows
     assert ["cat", "9", "1"] in page.rows
     assert ["cat", "0.9000"] in page.rows
     assert ["validation/accuracy", "Share of right answers.", "Above 0.9."] in page.rows
