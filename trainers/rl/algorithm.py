@@ -10,7 +10,7 @@ started for them). A subclass fills in `prepare`, `update`, `env_steps`, `take_e
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from ray.rllib.algorithms.algorithm import Algorithm
@@ -57,7 +57,7 @@ class VectorAlgorithm(Algorithm):  # type: ignore[misc]
     """Base of our RLlib algorithms; see the module's head for what a subclass fills in."""
 
     job: RlJob
-    inexact_resume: ClassVar[str] = (
+    inexact_resume: str = (
         "this environment cannot be brought back to the middle of an episode: its copies start new "
         "episodes, so the numbers differ from a run that was not stopped"
     )

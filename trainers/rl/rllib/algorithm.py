@@ -26,8 +26,18 @@ from trivium.trainers.rl.rllib.checkpoint import (
 )
 from trivium.trainers.rl.rllib.config import make_config, needs_ray
 from trivium.trainers.rl.rllib.players import make_player
+from trivium.trainers.rl.rllib.replay import get_replay, set_replay
 from trivium.trainers.rl.rllib.settings import RllibJob
 from trivium.trainers.rl.seeds import derive_seed
+
+_NEW_EPISODES = (
+    "RLlib cannot bring its environments back to the middle of an episode: new episodes start, so "
+    "the numbers differ from a run that was not stopped"
+)
+_LOST_REPLAY = (
+    "this replay buffer is of several agents, or larger than 1 GB, and is not in checkpoints: it "
+    "fills anew, so learning may fall back for a while"
+)
 
 
 class EpisodeLog(RLlibCallback):  # type: ignore[misc]
@@ -58,16 +68,10 @@ class EpisodeLog(RLlibCallback):  # type: ignore[misc]
 class RllibAlgorithm(VectorAlgorithm):
     """Trains `stock`, the RLlib algorithm that the job names, an iteration an update.
 
-    RLlib keeps no replay buffer and no unfinished episode in a checkpoint: a resumed run goes on
-    with its weights, optimizers and counters, and collects anew. Offline algorithms collect
+    RLlib's own checkpoint has no replay buffer and no unfinished episode. A resumed run goes on
+    with its weights, optimizers, counters and replay, in new episodes. Offline algorithms collect
     nothing: they go on exactly.
     """
-
-    inexact_resume = (
-        "RLlib's checkpoint holds weights, optimizers and counters, but neither its replay buffer "
-        "nor unfinished episodes: it collects anew, so the numbers differ from a run that was not "
-        "stopped"
-    )
 
     def prepare(self, job: RlJob) -> None:
         """See `VectorAlgorithm`."""
@@ -85,9 +89,9 @@ class RllibAlgorithm(VectorAlgorithm):
         except Exception as error:
             self._stack.close()
             raise RunFailed(f"RLlib cannot build {job.algorithm.name}: {error}") from error
-        buffer = getattr(self.stock, "local_replay_buffer", None)
-        if buffer is not None and hasattr(buffer, "rng"):
-            buffer.rng = np.random.default_rng(derive_seed(job.seed, "replay"))
+        self._buffer = getattr(self.stock, "local_replay_buffer", None)
+        if self._buffer is not None and hasattr(self._buffer, "rng"):
+            self._buffer.rng = np.random.default_rng(derive_seed(job.seed, "replay"))
         self._is_offline = job.algorithm.is_offline
         self._runner = make_runner(config)
         env = make_one(job.env)
@@ -157,6 +161,7 @@ class RllibAlgorithm(VectorAlgorithm):
             "metrics": self.stock.metrics.get_state(),
             "iteration": self.stock.iteration,
             "env_steps": self._env_steps,
+            "replay": get_replay(self._buffer),
         }
 
     def set_training_state(self, state: dict[str, Any]) -> bool:
@@ -174,6 +179,11 @@ class RllibAlgorithm(VectorAlgorithm):
         self.stock._iteration = int(state["iteration"])
         self.stock.metrics.set_state(state["metrics"])
         self._env_steps = int(state["env_steps"])
+        replay = state.get("replay")
+        if replay is not None:
+            set_replay(self._buffer, replay)
+        has_lost_replay = self._buffer is not None and replay is None
+        self.inexact_resume = _LOST_REPLAY if has_lost_replay else _NEW_EPISODES
         config = self.stock.config
         is_elsewhere = config.num_learners or config.num_gpus_per_learner
         return self._is_offline and not is_elsewhere

@@ -1,4 +1,4 @@
-"""MuJoCo's environments are drawn without a display, as often as one likes, or it is said why not."""
+"""MuJoCo is drawn without a display as often as one likes, or it is said why not."""
 
 import ctypes.util
 import os
