@@ -51,6 +51,10 @@ class Store:
         if self._bucket is not None:
             number = _claim(self._bucket, number)
             path = self.root / f"{name}-{number}"
+            try:
+                self._bucket.announce(path.name)
+            except OSError as error:
+                raise explain(error, self._bucket) from None
             path.mkdir()
             return RunFolder(path)
         self._make_root()

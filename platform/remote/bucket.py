@@ -25,6 +25,7 @@ ANSWER_S = 20.0
 """How long the store may take to answer before a request counts as failed."""
 _THREADS = 16
 _OBJECT_STORES = ("s3", "gcs", "abfs")
+_NAMES = ".names"
 
 
 _GONE = ("RESOURCE_NOT_FOUND", "NO_SUCH_KEY")
@@ -91,9 +92,21 @@ class Bucket:
         """Names of the folders at the top."""
         from pyarrow.fs import FileSelector, FileType
 
+        if self._lists_no_folders:
+            return list(self.files(_NAMES))
         files, base = self._opened
         found = files.get_file_info(FileSelector(base, allow_not_found=True))
         return [i.base_name for i in found if i.type == FileType.Directory]
+
+    def announce(self, name: str) -> None:
+        """Have `names` list the folder `name`, in which there will be files."""
+        if self._lists_no_folders:
+            self.put(f"{_NAMES}/{name}", b"1")
+
+    @property
+    def _lists_no_folders(self) -> bool:
+        """Arrow knows no folder of Google's store by what is in it, so their names are kept."""
+        return bool(self._opened[0].type_name == "gcs")
 
     def files(self, prefix: str) -> dict[str, Stat]:
         """All files under the folder `prefix`, by their path below it."""
