@@ -58,8 +58,8 @@ def validate(kind: type[S], data: Any) -> S:
 class _Component:
     """Pydantic annotation of a field that holds a component's settings."""
 
-    def __init__(self, registry: str) -> None:
-        self.registry = registry
+    def __init__(self, registry: str, unnamed: str | None) -> None:
+        self.registry, self.unnamed = registry, unnamed
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
@@ -68,13 +68,13 @@ class _Component:
         )
 
     def __get_pydantic_json_schema__(self, _schema: Any, _handler: Any) -> dict[str, Any]:
-        return component_json_schema(self.registry)
+        return component_json_schema(self.registry, self.unnamed)
 
     def _validate(self, value: Any) -> ComponentSettings:
         if isinstance(value, ComponentSettings):
             return value
         try:
-            return read_component(value, self.registry)
+            return read_component(value, self.registry, self.unnamed)
         except UserError as error:
             raise PydanticCustomError(
                 "component", "wrong component", {"mistakes": error.mistakes}
@@ -86,9 +86,12 @@ def refusal(*mistakes: Mistake) -> PydanticCustomError:
     return PydanticCustomError("component", "mistakes", {"mistakes": mistakes})
 
 
-def component(registry: str) -> Any:
-    """Make a field a component, as in `Annotated[ComponentSettings, component(REGISTRY)]`."""
-    return _Component(registry)
+def component(registry: str, unnamed: str | None = None) -> Any:
+    """Make a field a component, as in `Annotated[ComponentSettings, component(REGISTRY)]`.
+
+    A mapping without a name is settings of the component `unnamed`, where there is one.
+    """
+    return _Component(registry, unnamed)
 
 
 class _Section:
@@ -127,13 +130,15 @@ def section(settings: str) -> Any:
     return _Section(settings)
 
 
-def read_component(value: Any, registry: str) -> ComponentSettings:
+def read_component(value: Any, registry: str, unnamed: str | None = None) -> ComponentSettings:
     """The checked settings of the component that `value`, a name or a mapping, names."""
     known = ", ".join(sorted(load_text(registry)))
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, Mapping):
         raise UserError(f"must be a name or a mapping with a name ({known}), got {_show(value)}")
+    if "name" not in value and unnamed is not None:
+        value = {"name": unnamed} | dict(value)
     if "name" not in value:
         raise UserError(f"needs a name (one of {known}; or your own as file.py:Name)")
     name = value["name"]
@@ -206,13 +211,15 @@ def dump(settings: Settings) -> dict[str, Any]:
     return settings.model_dump(mode="json")
 
 
-def component_json_schema(registry: str) -> dict[str, Any]:
+def component_json_schema(registry: str, unnamed: str | None = None) -> dict[str, Any]:
     """JSON Schema of a component field: one choice a registered name, or a user's own object."""
     choices: list[dict[str, Any]] = []
     names = sorted(load_text(registry))
     for name in names:
         schema = _hide_references(component_settings_type(name, registry).model_json_schema())
         schema["properties"]["name"] = {"const": name}
+        if name == unnamed:
+            schema["required"] = [r for r in schema.get("required", ()) if r != "name"]
         choices.append(schema)
     own = {"type": "object", "properties": {"name": {"type": "string", "pattern": ":"}}}
     return {"anyOf": [{"enum": names}, *choices, own | {"required": ["name"]}]}

@@ -85,7 +85,7 @@ class TuneSettings(Settings):
 
     space: dict[str, Distribution] = Field(min_length=1)
     """The searched settings: dotted name, as in the job file, to the values it may take."""
-    search: Annotated[ComponentSettings, component(SEARCHERS)] = Field(
+    search: Annotated[ComponentSettings, component(SEARCHERS, unnamed="bayesian")] = Field(
         "bayesian", validate_default=True
     )
     """How the next setting to try is chosen."""

@@ -91,6 +91,24 @@ def test_a_component_without_a_name_says_which_names_there_are() -> None:
     ]
 
 
+def test_settings_without_a_name_are_those_of_the_usual_component() -> None:
+    class Unnamed(Settings):
+        """A machine with a usual spring."""
+
+        spring: Annotated[ComponentSettings, component(REGISTRY, unnamed="spring")]
+        """Part."""
+
+    assert validate(Unnamed, {"spring": {"stiffness": 2.0}}).spring == SpringSettings(
+        name="spring", stiffness=2.0
+    )
+    with pytest.raises(UserError) as caught:
+        validate(Unnamed, {"spring": {"stiffness": -2.0}})
+    assert str(caught.value) == "spring.stiffness: must be greater than 0, got -2.0"
+    schema = Unnamed.model_json_schema()["properties"]["spring"]["anyOf"][1]
+    assert "name" not in schema["required"]
+    assert "stiffness" in schema["properties"]
+
+
 def test_an_unknown_component_names_the_nearest() -> None:
     assert mistakes({"spring": "sprang"}) == [
         "spring.name: unknown name 'sprang'; did you mean spring? "

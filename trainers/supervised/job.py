@@ -39,7 +39,7 @@ class SupervisedSettings(ComponentSettings):
     batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = 128
     """Rows per step over all workers: full is gradient descent, 1 is stochastic, between is
     mini-batch."""
-    optimizer: Annotated[ComponentSettings, component(OPTIMIZERS)] = Field(
+    optimizer: Annotated[ComponentSettings, component(OPTIMIZERS, unnamed="adam")] = Field(
         "adam", validate_default=True
     )
     """The rule that turns gradients into steps."""

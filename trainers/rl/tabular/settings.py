@@ -23,7 +23,9 @@ class TabularSettings(ComponentSettings):
     lr 0 an entry is the mean of all its targets."""
     gamma: float = Field(0.99, ge=0, le=1)
     """Discount of a reward one step later; 1 only where every episode ends."""
-    exploration: Annotated[ComponentSettings, component(EXPLORATIONS)] = EpsilonGreedySettings()
+    exploration: Annotated[ComponentSettings, component(EXPLORATIONS, unnamed="epsilon_greedy")] = (
+        EpsilonGreedySettings()
+    )
     """How actions are tried: epsilon_greedy, softmax or ucb."""
     initial_value: float = 0.0
     """Value of entries never visited; above what can be reached, it drives exploration."""
