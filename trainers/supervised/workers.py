@@ -1,5 +1,6 @@
 """What a training loop asks of the other workers: one class, whether there are others or not."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -47,7 +48,8 @@ class Workers:
         self.device = torch.device(device)
         self._shared: SharedMean | None = None
         self._next_talk = 0
-        self._step_began = time.monotonic()
+        self._last_talk: tuple[int, float] | None = None
+        """At which step, and when; None before the first step of this process."""
 
     @property
     def is_first(self) -> bool:
@@ -126,14 +128,12 @@ class Workers:
             return Decision(writer.stop, writer.checkpoint_due(), self._has_notice())
         if step < self._next_talk:
             return Decision()
-        now = time.monotonic()
-        step_s = (now - self._step_began) / max(1, step - self._last_talk)
-        self._step_began, self._last_talk = now, step
+        step_s = self._seconds_of_a_step(step)
         words = torch.tensor([0, 0, 0, self._has_notice()])
         if writer is not None:
             is_due = writer.checkpoint_due()
             due_s = writer.checkpoint_interval_s if is_due else writer.checkpoint_due_in_s
-            steps_ahead = max(1, min(1000, int(min(TALK_S, due_s) / max(step_s, 1e-6))))
+            steps_ahead = max(1, min(1000, int(min(TALK_S, due_s) / step_s)))
             words[:3] = torch.tensor([writer.stop, is_due, steps_ahead])
         words = words.to(self.device)
         torch.distributed.all_reduce(words, torch.distributed.ReduceOp.MAX)
@@ -141,4 +141,14 @@ class Workers:
         self._next_talk = step + ahead
         return Decision(bool(stop), bool(save), bool(leave))
 
-    _last_talk = 0
+    def _seconds_of_a_step(self, step: int) -> float:
+        """Mean since the last talk; endless at the first one, which a resumed run has at any step.
+
+        Counted from step 0 instead, a resumed run would take its steps for a thousand times faster
+        than they are, and not talk again for a thousand of them.
+        """
+        now, before = time.monotonic(), self._last_talk
+        self._last_talk = (step, now)
+        if before is None:
+            return math.inf
+        return max((now - before[1]) / max(1, step - before[0]), 1e-6)
