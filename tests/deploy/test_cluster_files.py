@@ -107,6 +107,7 @@ def test_every_node_wants_the_token_and_the_dashboard_is_not_open(file: str) -> 
     head, worker = config["head_start_ray_commands"], config["worker_start_ray_commands"]
     assert all("RAY_AUTH_MODE=token" in commands[-1] for commands in (head, worker))
     assert "--dashboard-host=127.0.0.1" in head[-1]
+    assert ("trivium.platform.cluster.spot" in worker[-1]) == (file in CLOUDS)
     assert any(path.endswith(".ray/auth_token") for path in config["file_mounts"])
 
 

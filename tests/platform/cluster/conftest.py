@@ -25,6 +25,7 @@ class Head:
     """A running cluster of one node."""
 
     address: str
+    gcs_address: str
     token: str
     environment: dict[str, str]
     """What its clients need."""
@@ -60,7 +61,7 @@ def head() -> Iterator[Head]:
     address = f"http://127.0.0.1:{dashboard}"
     try:
         wait_until_it_answers(address, token, process, folder / "head.log")
-        yield Head(address, token, base | own)
+        yield Head(address, f"127.0.0.1:{gcs}", token, base | own)
     finally:
         process.send_signal(signal.SIGTERM)  # ends the processes that it started, and only those
         try:

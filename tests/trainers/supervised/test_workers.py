@@ -1,5 +1,6 @@
 """When several workers talk about saving and stopping."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_resumed_run_talks_as_often_as_a_new_one(
     monkeypatch: pytest.MonkeyPatch, first_step: int
 ) -> None:
     talks, saves = decisions(monkeypatch, first_step, step_s=0.01, count=320)
-    apart = [b - a for a, b in zip(talks, talks[1:], strict=False)]
+    apart = [b - a for a, b in pairwise(talks)]
     assert max(apart) <= TALK_S + 1e-6
     assert len(talks) < 25, "no oftener than needed"
     assert saves == pytest.approx([1.0, 2.0, 3.0], abs=0.05)
