@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -119,7 +120,7 @@ def start_warm(num_cpus: int, environment: Mapping[str, str]) -> WarmCluster:
     token.write_text(secrets.token_hex(32), encoding="utf-8")
     ports = _free_ports(6)
     command = [
-        *(sys.executable, "-c", "from ray.scripts.scripts import main; main()"),
+        *(plain_python(folder), "-c", "from ray.scripts.scripts import main; main()"),
         *("start", "--head", "--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1"),
         *(f"--port={ports[0]}", f"--dashboard-port={ports[1]}"),
         *(f"--dashboard-agent-listen-port={ports[2]}", f"--metrics-export-port={ports[3]}"),
@@ -157,6 +158,19 @@ def start_warm(num_cpus: int, environment: Mapping[str, str]) -> WarmCluster:
         stop_warm(cluster)
         raise RunFailed(f"Ray did not start: {last[0] if last else 'it said nothing'}")
     return cluster
+
+
+def plain_python(folder: Path) -> str:
+    """This environment's interpreter, through a link in `folder` where its own path has a space.
+
+    Ray starts its workers by a shell's command line in which it quotes nothing.
+    """
+    own = Path(sys.executable)
+    if shlex.quote(str(own)) == str(own):
+        return str(own)
+    link = folder / "environment"
+    link.symlink_to(own.parent.parent)
+    return str(link / own.parent.name / own.name)
 
 
 def stop_warm(cluster: WarmCluster) -> int:

@@ -15,6 +15,7 @@ from trivium.platform.cluster.warm import (
     CORE,
     WarmCluster,
     find_warm,
+    plain_python,
     read_record,
     stop_warm,
 )
@@ -135,3 +136,16 @@ def test_down_ends_the_recorded_processes_and_no_other(
 def test_what_belongs_to_the_project_is_passed_over_by_git(project: Path) -> None:
     assert (project_folder() / ".gitignore").read_text() == "*\n"
     assert project_folder().stat().st_mode & 0o077 == 0
+
+
+def test_ray_gets_a_path_without_a_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "an environment" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "python").touch()
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python")
+    assert plain_python(tmp_path) == "/usr/bin/python"
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
+    (tmp_path / "ray").mkdir()
+    found = plain_python(tmp_path / "ray")
+    assert found == str(tmp_path / "ray" / "environment" / "bin" / "python")
+    assert Path(found).samefile(programs / "python")
