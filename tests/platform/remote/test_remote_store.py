@@ -100,9 +100,9 @@ def test_killed_it_goes_on_from_another_machine_to_the_same_numbers(
     uri = s3.new_store()
     store = Bucket(uri)
     env = machine("whole")
-    assert type_command("train", job(25), "--store", uri).code == 0
+    assert type_command("train", job(60), "--store", uri).code == 0
     env = machine("a")
-    process = start("train", job(25), "--store", uri, **env)
+    process = start("train", job(60), "--store", uri, **env)
     wait_until(lambda: published(store, "digits-2") > 0)
     time.sleep(0.5)
     os.killpg(process.pid, signal.SIGKILL)
@@ -129,7 +129,7 @@ def test_a_server_that_dies_for_ten_seconds_is_waited_for_and_training_goes_on(
     uri = s3.new_store()
     store = Bucket(uri)
     env = machine("a")
-    process = start("train", job(400), "--store", uri, **env)
+    process = start("train", job(100_000), "--store", uri, **env)  # ends when it is told to
     here = Store(uri).root / "digits-1" / "metrics.jsonl"
     wait_until(lambda: published(store, "digits-1") > 0 and here.exists())
     s3.down()
