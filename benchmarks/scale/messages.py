@@ -16,7 +16,7 @@ from processes import run
 from training import HERE, STEPS_PER_EPOCH, Trained, read_workers, write_job
 
 COUNTS = (1, 2, 4, 8)
-STEPS = (1000, 3000)
+STEPS = (2000, 6000)
 POLL = "poll_status"
 INTERVAL_S = 0.5
 """Of a Ray of our own: RAY_TRAIN_HEALTH_CHECK_INTERVAL_S in trainers/local_ray.py. Joined: 2."""
@@ -48,8 +48,10 @@ def _once(count: int, steps: int) -> dict[str, Any]:
 def _told(lines: list[dict[str, Any]], trained: Trained, run: Path) -> dict[str, Any]:
     began, ended = trained.window
     within = [line for line in lines if began <= line["at"] <= ended]
+    # One worker alone may be done between two counts: nothing passed the driver then.
+    within = within or [line for line in lines if line["at"] <= ended][-1:]
     first, last, count = within[0], within[-1], len(trained.workers)
-    seconds = last["at"] - first["at"]
+    seconds = last["at"] - first["at"] or ended - began
     during = Counter(last["calls"])
     during.subtract(first["calls"])
     polls = during.pop(POLL, 0)
