@@ -56,14 +56,11 @@ def list_runs(store: Store, limit: int | None = 20) -> list[RunRow]:
     rows, kept, num_new = [], {}, 0
     for run in runs:
         times = _times(run)
-        before = known.get(run.id)
-        if before is not None and before["times"] == times:
-            row = _from_json(before["row"])
-        else:
-            row, before = _row(run), None
+        before = _recalled(known.get(run.id), times)
+        row = before or _row(run)
         if row.status == "finished" and times is not None:
             num_new += before is None
-            kept[run.id] = before or {"times": times, "row": asdict(row)}
+            kept[run.id] = {"times": times, "row": asdict(row)}
         rows.append(row)
     if num_new:
         rest = known if limit is not None else {}  # of all runs: who is not there is gone
@@ -122,9 +119,16 @@ def _remembered(root: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     is_ours = isinstance(content, dict) and content.get("format") == _FORMAT
-    return content["rows"] if is_ours else {}
+    rows = content.get("rows") if is_ours else None
+    return rows if isinstance(rows, dict) else {}
 
 
-def _from_json(row: dict[str, Any]) -> RunRow:
-    score = row["score"]
-    return RunRow(**row | {"score": Score(**score) if score is not None else None})
+def _recalled(entry: Any, times: list[int] | None) -> RunRow | None:
+    """The row that was kept, None when there is none of these times."""
+    try:
+        if entry["times"] != times:
+            return None
+        row, score = entry["row"], entry["row"]["score"]
+        return RunRow(**row | {"score": Score(**score) if score is not None else None})
+    except (KeyError, TypeError):
+        return None

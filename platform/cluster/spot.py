@@ -10,7 +10,6 @@ https://cloud.google.com/compute/docs/instances/create-use-preemptible#detecting
 
 import json
 import os
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -83,7 +82,10 @@ class Google:
 
 
 def watch(clouds: Sequence[Cloud], tell: Callable[[str, float], None]) -> str:
-    """Ask the cloud that answers until it has notice, and `tell(cloud, seconds)`; what happened."""
+    """Ask the cloud that answers until it has notice and `tell(cloud, seconds)` works; what it was.
+
+    Whatever keeps Ray from hearing of it is printed, and tried again while the machine lives.
+    """
     until = time.monotonic() + PATIENCE_S
     found: Cloud | None = None
     while True:
@@ -94,8 +96,13 @@ def watch(clouds: Sequence[Cloud], tell: Callable[[str, float], None]) -> str:
                 continue
             found = cloud
             if left is not None:
-                tell(cloud.name, left)
-                return f"{cloud.name} takes this machine back in {left:.0f} s: its node has notice"
+                said = f"{cloud.name} takes this machine back in {left:.0f} s"
+                try:
+                    tell(cloud.name, left)
+                except Exception as error:
+                    print(f"{said}, which Ray does not hear: {error}", flush=True)
+                else:
+                    return f"{said}: its node has notice"
             break
         if found is None and time.monotonic() > until:
             return "no cloud's metadata service answers here: there is nothing to watch"
@@ -141,7 +148,4 @@ def _answer(url: str, headers: dict[str, str], method: str = "GET") -> str | Non
 
 
 if __name__ == "__main__":
-    try:
-        print(watch([Amazon(), Google()], give_node_notice), flush=True)
-    except RuntimeError as error:
-        sys.exit(f"spot: {error}")
+    print(watch([Amazon(), Google()], give_node_notice), flush=True)

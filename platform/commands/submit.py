@@ -195,6 +195,7 @@ def _files_kept(
     loose = {o: file for o, file in named.items() if file is not None and not file.is_absolute()}
     if is_here(capacity):
         here = {str(file): str(file.resolve()) for file in loose.values()}
+        here |= {f"--{o}={file}": f"--{o}={file.resolve()}" for o, file in loose.items()}
         return [here.get(word, word) for word in words]
     if loose:
         option, file = next(iter(loose.items()))

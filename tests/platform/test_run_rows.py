@@ -79,7 +79,16 @@ def test_a_run_that_is_gone_is_forgotten(make_run: Any, store_root: Path) -> Non
     assert sorted(kept) == ["digits-cnn-1", "digits-cnn-3", "digits-cnn-4"]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"format": 0, "rows": {"digits-cnn-1": 1}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"format": 0, "rows": {"digits-cnn-1": 1}}',
+        '{"format": 1, "rows": []}',
+        '{"format": 1, "rows": {"digits-cnn-1": 1, "digits-cnn-2": {"times": [1, 2]}}}',
+    ],
+)
 def test_what_it_cannot_read_is_made_anew(make_run: Any, store_root: Path, content: str) -> None:
     make_run("digits-cnn-1", metrics={"test/accuracy": 0.97})
     make_run("digits-cnn-2", metrics={"test/accuracy": 0.98})

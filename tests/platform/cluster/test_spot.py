@@ -96,6 +96,22 @@ def test_amazon_tells_when(metadata: Metadata) -> None:
     assert len(metadata.asked) > 3
 
 
+def test_what_ray_does_not_hear_is_told_again(metadata: Metadata, capsys: Any) -> None:
+    metadata.notice = in_seconds(120)
+    tries: list[str] = []
+
+    def tell(cloud: str, _seconds: float) -> None:
+        tries.append(cloud)
+        if len(tries) < 3:
+            raise RuntimeError("no node of the cluster is at 10.0.0.1")
+
+    assert watch([Amazon()], tell).endswith(" s: its node has notice")
+    assert tries == ["Amazon"] * 3
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2
+    assert said[0].endswith(" s, which Ray does not hear: no node of the cluster is at 10.0.0.1")
+
+
 def test_google_tells_that(metadata: Metadata) -> None:
     metadata.is_amazon = False
     told: list[tuple[str, float]] = []

@@ -23,6 +23,7 @@ def test_a_cluster_on_this_machine_writes_where_it_was_typed(
     monkeypatch.setattr(submission, "is_here", lambda _: True)
     monkeypatch.chdir(tmp_path)
     assert kept(WORDS) == ["cartpole-1", "--video", str(tmp_path / "out.mp4")]
+    assert kept(["cartpole-1", "--gif=a.gif"]) == ["cartpole-1", f"--gif={tmp_path / 'a.gif'}"]
     assert kept(["cartpole-1"]) == ["cartpole-1"]
 
 

@@ -119,6 +119,30 @@ Machine = Callable[[str], dict[str, str]]
 
 
 @pytest.fixture
+def trivium() -> Callable[..., str]:
+    """`trivium(folder, environment, "train", ...)` in a process of its own: what it printed.
+
+    It has to succeed.
+    """
+
+    def run(folder: Path, environment: dict[str, str], *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "trivium.platform.cli", *words],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
 def machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:

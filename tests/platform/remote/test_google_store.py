@@ -15,7 +15,6 @@ import pytest
 from trivium.platform.remote.bucket import Bucket
 from trivium.platform.store import Store
 
-TRIVIUM = [sys.executable, "-m", "trivium.platform.cli"]
 JOB = """\
 dataset: {source: breast-cancer}
 model: {name: mlp, hidden: [8]}
@@ -62,26 +61,11 @@ def store(address: str, request: pytest.FixtureRequest) -> str:
     return f"gs://anonymous@b/{request.node.name}/runs?{where}"
 
 
-def trivium(folder: Path, environment: dict[str, str], *words: str) -> str:
-    done = subprocess.run(
-        [*TRIVIUM, *words],
-        cwd=folder,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
 def test_runs_are_listed_read_and_scored_elsewhere(
-    store: str, machine: Any, tmp_path: Path
+    store: str, machine: Any, trivium: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "job.yaml").write_text(JOB)
-    here, there = machine("here"), machine("there")
+    here, there = (dict(os.environ) | machine(name) for name in ("here", "there"))
     for _ in range(2):
         trivium(tmp_path, here, "train", "job.yaml", "--store", store)
     listed = json.loads(trivium(tmp_path, there, "runs", "--json", "--store", store))
